@@ -16,15 +16,9 @@ from sojourn import errors
 if TYPE_CHECKING:
     from types import ModuleType
 
-MODULES = [
-    "sojourn",
-    *(
-        found.name
-        for found in pkgutil.walk_packages(sojourn.__path__, "sojourn.")
-        if found.name.split(".")[-1] != "__main__"
-    ),
-]
-PACKAGES = [name for name in MODULES if hasattr(importlib.import_module(name), "__path__")]
+FOUND = [each for each in pkgutil.walk_packages(sojourn.__path__, "sojourn.") if not each.name.endswith("__main__")]
+MODULES = ["sojourn", *(each.name for each in FOUND)]
+PACKAGES = ["sojourn", *(each.name for each in FOUND if each.ispkg)]
 
 
 def listed(module: ModuleType) -> list[str]:
