@@ -1,0 +1,9 @@
+"""Sojourn keeps HTTP sessions: durable, cheap, and never losing an update."""
+
+from sojourn.core.cookies import Cookie
+from sojourn.core.extensions import transient
+from sojourn.core.lifetime import Lifetime
+from sojourn.core.session import Session
+from sojourn.inbound.sessions import Sessions
+
+__all__ = ["Cookie", "Lifetime", "Session", "Sessions", "transient"]

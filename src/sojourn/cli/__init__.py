@@ -1,0 +1,1 @@
+"""The command line: `sojourn serve`, `sojourn demo`, and the processes behind them."""

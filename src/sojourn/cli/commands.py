@@ -1,0 +1,83 @@
+"""The commands and their options; what each does is a plain function elsewhere."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from datetime import timedelta
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sojourn.cli.serve import DEFAULT_STORE, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["sojourn"]
+
+
+class Duration(click.ParamType[timedelta]):
+    """A time such as 90s, 30m, 12h, 7d or 1h30m."""
+
+    name = "TIME"
+    _whole = re.compile(r"(?:\d+[smhd])+")
+    _part = re.compile(r"(\d+)([smhd])")
+    _seconds = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # noqa: RUF012 - never changed
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Read it; refuse what is no time, and none at all."""
+        if isinstance(value, timedelta):
+            return value
+        parts = self._part.findall(value) if self._whole.fullmatch(value) else []
+        seconds = sum(int(count) * self._seconds[unit] for count, unit in parts)
+        if not seconds:
+            self.fail(f"{value!r} is no time; write it as 90s, 30m, 12h or 1h30m", param, ctx)
+        return timedelta(seconds=seconds)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(package_name="sojourn", message="%(prog)s %(version)s")
+def sojourn() -> None:
+    """HTTP sessions that survive the death of a worker."""
+
+
+def _where(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that all serving has."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON lines."),
+        click.option("--workers", default=2, help="How many server processes."),
+        click.option("--port", default=8000, help="The port; 0 takes a free one."),
+        click.option("--host", default="127.0.0.1", help="The address to listen at."),
+    ):
+        command = option(command)
+    return command
+
+
+@sojourn.command("serve")
+@click.argument("target", metavar="MODULE:APP")
+@_where
+@click.option("--store", default=DEFAULT_STORE, help="Where sessions are kept.")
+@click.option("--idle", type=Duration(), help="A session ends when unused for this long.", show_default="30m")
+@click.option("--absolute", type=Duration(), help="A session ends at this age, used or not.", show_default="never")
+@click.option("--drain", type=Duration(), default="10s", help="How long a stop waits for requests in flight.")
+@click.option("--replace-sessions", is_flag=True, help="Put aside the application's own session middleware.")
+def _serve(target: str, **options: Any) -> None:
+    """Serve an ASGI application by several workers that share its sessions.
+
+    MODULE is found from the current directory, APP is the application in it: shop:app.
+    """
+    sys.exit(serve(target, **options))
+
+
+if find_spec("sojourn.demo") is not None:
+
+    @sojourn.command("demo")
+    @_where
+    @click.option("--store", help="Where sessions are kept.", show_default="a SQLite file that goes with the demo")
+    def _demo(store: str | None, **options: Any) -> None:
+        """Serve a small shop whose cart survives `kill -9` of the worker that answers."""
+        with tempfile.TemporaryDirectory(prefix="sojourn-") as directory:
+            sys.exit(serve("sojourn.demo.shop:app", store=store or f"sqlite:///{directory}/sessions.db", **options))

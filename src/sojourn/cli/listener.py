@@ -1,0 +1,59 @@
+"""The one listening socket that all workers accept from."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+
+from sojourn.cli.mistake import Mistake
+
+__all__ = ["is_loopback", "listen", "url_of"]
+
+_BACKLOG = 2048
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind and listen, before any worker is there: what arrives waits in the queue of this socket, whoever dies."""
+    if not 0 <= port <= 65535:
+        raise Mistake(f"port {port} does not exist; give --port one from 1 to 65535, or 0 for a free one")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, UnicodeError):
+        raise Mistake(f"host {host!r} is unknown; give --host an address of this machine, as 127.0.0.1") from None
+    listener = socket.socket(family, kind, protocol)
+    try:
+        # So that a restart need not wait for the old connections' last minute.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise Mistake(_why(error, host, port)) from None
+    listener.setblocking(False)
+    return listener
+
+
+def _why(error: OSError, host: str, port: int) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"port {port} of {host} is taken; stop what listens there or give another --port"
+        case errno.EACCES:
+            return f"port {port} is not allowed for this user; give a --port from 1024 up"
+        case errno.EADDRNOTAVAIL:
+            return f"{host} is not an address of this machine; give another --host, as 127.0.0.1"
+        case _:
+            return f"cannot listen at {host}, port {port}: {error.strerror}; give another --host or --port"
+
+
+def url_of(listener: socket.socket) -> str:
+    """Say where a browser finds it."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_loopback(listener: socket.socket) -> bool:
+    """Tell whether only this machine can reach it."""
+    return ipaddress.ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback

@@ -1,0 +1,35 @@
+"""What the supervisor and its workers tell each other over pipes."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Answer", "Orders", "Ready", "Refused"]
+
+
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker is to serve, and how; durations are in seconds."""
+
+    target: str
+    store: str
+    plain_http: bool
+    replace_sessions: bool = False
+    idle: float | None = None
+    absolute: float | None = None
+    drain: float = 10.0
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The worker serves. `cookie` describes whose sessions it uses, `warnings` is for the user to read."""
+
+    cookie: str
+    warnings: list[str] = []
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The worker cannot serve, and a restart alone will not help."""
+
+    mistake: str
+
+
+Answer = Ready | Refused

@@ -1,0 +1,119 @@
+"""One worker process, as its supervisor sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+
+from sojourn.cli.orders import Answer, Orders
+
+if TYPE_CHECKING:
+    import socket
+
+__all__ = ["WorkerProcess"]
+
+_ANSWER = msgspec.json.Decoder(Answer)
+_LAST_WORDS = 1.0
+
+
+class WorkerProcess:
+    """A running `sojourn.cli.worker`, the pipe that keeps it alive and the one that it answers on."""
+
+    def __init__(self, process: asyncio.subprocess.Process, lifeline: int, answers: int) -> None:
+        """`lifeline`: while it is open the worker runs. `answers`: where its one answer arrives."""
+        self.pid = process.pid
+        self.serves = False
+        self._process = process
+        self._lifeline = lifeline
+        self._answers = answers
+
+    @classmethod
+    async def start(cls, orders: Orders, listener: socket.socket) -> Self:
+        """Start a process that accepts from `listener` and dies with this one."""
+        orders_end, lifeline = os.pipe()
+        answers, answer_end = os.pipe()
+        try:
+            inherited = (listener.fileno(), orders_end, answer_end)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",  # the current directory is searched for the application alone, not for what Sojourn imports
+                *("-m", "sojourn.cli.worker"),
+                *map(str, inherited),
+                stdin=subprocess.DEVNULL,
+                pass_fds=inherited,
+                process_group=0,  # a Ctrl-C in the terminal is the supervisor's to pass on
+            )
+            os.write(lifeline, msgspec.json.encode(orders) + b"\n")
+        except BaseException:
+            os.close(lifeline)
+            os.close(answers)
+            raise
+        finally:
+            os.close(orders_end)
+            os.close(answer_end)
+        return cls(process, lifeline, answers)
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status, negative for a signal; None while it runs."""
+        return self._process.returncode
+
+    async def answer(self) -> Answer | None:
+        """Wait for the worker's answer; None when it died without one."""
+        heard = asyncio.ensure_future(_line(self._answers))
+        gone = asyncio.ensure_future(self._process.wait())
+        try:
+            await asyncio.wait({heard, gone}, return_when=asyncio.FIRST_COMPLETED)
+            # What it said before it died is still in the pipe, which a child of its own may hold open.
+            await asyncio.wait({heard}, timeout=_LAST_WORDS)
+            answer = heard.result() if heard.done() else b""
+        finally:
+            heard.cancel()
+            gone.cancel()
+            os.close(self._answers)
+        decoded = _ANSWER.decode(answer) if answer else None
+        self.serves = decoded is not None and not hasattr(decoded, "mistake")
+        return decoded
+
+    async def ended(self) -> int:
+        """Wait until it is gone; return its exit status, negative for a signal."""
+        status = await self._process.wait()
+        os.close(self._lifeline)
+        return status
+
+    def stop(self) -> None:
+        """Tell it to finish what it has and end."""
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once, if it still runs."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: int) -> None:
+        if self._process.returncode is None:
+            self._process.send_signal(number)
+
+
+async def _line(pipe: int) -> bytes:
+    """Read up to the end of a line, or to the end of the pipe: then nothing."""
+    loop = asyncio.get_running_loop()
+    line = b""
+    os.set_blocking(pipe, False)
+    while not line.endswith(b"\n"):
+        readable: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(pipe, lambda done=readable: done.done() or done.set_result(None))
+        try:
+            await readable
+        finally:
+            loop.remove_reader(pipe)
+        piece = os.read(pipe, 65536)
+        if not piece:
+            return b""
+        line += piece
+    return line

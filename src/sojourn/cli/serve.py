@@ -1,0 +1,50 @@
+"""`serve`: from options to an exit status."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from sojourn.cli.listener import is_loopback, listen
+from sojourn.cli.mistake import Mistake
+from sojourn.cli.orders import Orders
+from sojourn.cli.report import Report
+from sojourn.cli.supervisor import Supervisor
+
+__all__ = ["DEFAULT_STORE", "serve"]
+
+DEFAULT_STORE = "sqlite:///sessions.db"
+
+
+def serve(
+    target: str,
+    *,
+    workers: int = 2,
+    store: str = DEFAULT_STORE,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    replace_sessions: bool = False,
+    idle: timedelta | None = None,
+    absolute: timedelta | None = None,
+    drain: timedelta = timedelta(seconds=10),
+    as_json: bool = False,
+) -> int:
+    """Serve `MODULE:APP` until told to stop; return the exit status: 0, or 2 for a mistake of the user, told in one line."""
+    report = Report(as_json=as_json)
+    try:
+        if workers < 1:
+            raise Mistake(f"{workers} workers cannot serve; give --workers 1 or more")
+        with listen(host, port) as listener:
+            orders = Orders(
+                target=target,
+                store=store,
+                plain_http=is_loopback(listener),
+                replace_sessions=replace_sessions,
+                idle=idle.total_seconds() if idle else None,
+                absolute=absolute.total_seconds() if absolute else None,
+                drain=drain.total_seconds(),
+            )
+            return asyncio.run(Supervisor(orders, listener, workers=workers, report=report).run())
+    except Mistake as mistake:
+        report.refused(str(mistake))
+        return 2

@@ -1,0 +1,1 @@
+"""What runs in a worker process: the application, wrapped in sessions, behind granian."""

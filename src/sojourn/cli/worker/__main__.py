@@ -1,0 +1,91 @@
+"""One server process: `python -m sojourn.cli.worker LISTENER ORDERS ANSWERS`, the numbers of three inherited files."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+
+import msgspec
+
+from sojourn.cli.worker.lifespan import Lifespan
+from sojourn.cli.mistake import Mistake, told
+from sojourn.cli.orders import Answer, Orders, Ready, Refused
+from sojourn.cli.worker.server import Server, new_event_loop
+from sojourn.cli.worker.target import load
+from sojourn.cli.worker.wrap import Wrapped, wrap
+from sojourn.errors import SojournError
+
+__all__ = ["main"]
+
+
+def main(listener: int, orders_pipe: int, answers: int) -> int:
+    """Serve until told to stop; return the exit status."""
+    orders = _receive(orders_pipe)
+    threading.Thread(target=_follow, args=(orders_pipe, orders.drain), daemon=True).start()
+    server = Server(listener)  # before the application's import: it sets up logging, and that may undo other set-ups
+    try:
+        wrapped = wrap(load(orders.target), orders)
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            return runner.run(_serve(server, wrapped, answers))
+    except (Mistake, SojournError) as error:
+        _answer(answers, Refused(mistake=str(error)))
+        return 2
+
+
+def _receive(pipe: int) -> Orders:
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = os.read(pipe, 65536)
+        if not piece:
+            sys.exit(1)
+        line += piece
+    return msgspec.json.decode(line, type=Orders)
+
+
+def _follow(pipe: int, drain: float) -> None:
+    """Stop when the supervisor has gone, by a kill too: then its end of the pipe closes.
+
+    A thread, so that an application that blocks the event loop is no reason to stay.
+    """
+    while os.read(pipe, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(drain)
+    os._exit(1)
+
+
+async def _serve(server: Server, wrapped: Wrapped, answers: int) -> int:
+    told_to_stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+    if wrapped.sessions is not None:
+        await wrapped.sessions.start()  # here rather than in the lifespan, for an error of its own
+    lifespan = Lifespan(wrapped.app)
+    try:
+        await lifespan.start()
+    except Exception as error:
+        raise Mistake(f"the application did not start: {told(error)}; mend its lifespan") from error
+    serving = asyncio.create_task(server.serve(lifespan.app))
+    await server.accepts()
+    _answer(answers, Ready(cookie=wrapped.cookie, warnings=wrapped.warnings))
+    stop = asyncio.create_task(told_to_stop.wait())
+    await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
+    server.stop()
+    await serving
+    await lifespan.stop()
+    return 0 if told_to_stop.is_set() else 1
+
+
+def _answer(pipe: int, answer: Answer) -> None:
+    with contextlib.suppress(BrokenPipeError):  # the supervisor has gone; `_follow` knows
+        os.write(pipe, msgspec.json.encode(answer) + b"\n")
+    os.close(pipe)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(int, sys.argv[1:])))

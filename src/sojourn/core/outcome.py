@@ -1,0 +1,167 @@
+"""Outcome: what the end of a request does to a session. Decided here and nowhere else; carried out by `Sessions`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from sojourn.core import codec
+from sojourn.core.codec import Attributes
+from sojourn.core.ids import SessionId
+from sojourn.core.lifetime import GRACE, Lifetime
+from sojourn.core.merge import Changes, merge
+from sojourn.core.record import Record
+
+__all__ = ["Outcome", "Use", "conclude"]
+
+
+class Use(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request did with its session, whatever is stored by now."""
+
+    app: str
+    node: str
+    ref: str
+    next_id: Callable[[], SessionId]
+    """Tells the id to give out, if one is given out: always the same."""
+    given: SessionId | None
+    """The id that the request came with."""
+    version: int | None
+    """The version in the cookie; None when it was absent or malformed."""
+    changes: Changes
+    principal: str | None
+    renewed: bool
+    """Signed in, signed out or renewed: whoever has the old id loses the session."""
+    ended: bool
+    looked: bool
+    touches: bool
+    """Whether it counts as a use that puts off the end."""
+    started: bool
+    """Whether the response has started, so that no cookie can be sent."""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What to write, and which cookies to set."""
+
+    write: Literal["nothing", "save", "touch", "delete"] = "nothing"
+    record: Record | None = None
+    """What to save or touch."""
+    attributes: Attributes | None = None
+    """What `record` holds, when that differs from what was stored."""
+    set_id: SessionId | None = None
+    set_version: int | None = None
+    clear: bool = False
+
+
+def conclude(use: Use, stored: Record | None, lifetime: Lifetime, now: float) -> Outcome:
+    """Decide what the end of a request writes over `stored`, and which cookies its response sets.
+
+    ==========  ==============================================  ========================  ===========
+    was stored  in the request                                  write                     cookies
+    ==========  ==============================================  ========================  ===========
+    no          left empty, or ended                            –                         –
+    no          filled, or signed in                            save over nothing         id, version
+    yes         unchanged, version as the cookie says           – (touch if due)          –
+    yes         unchanged, another version than in the cookie   – (touch if due)          version
+    yes         changed                                         save over the old         version
+    yes         signed in or out, or renewed                    save at a new key         id, version
+    yes         looked at when its id is old enough             save at a new key         id, version
+    yes         ended                                           delete                    clear both
+    ==========  ==============================================  ========================  ===========
+
+    Two rows are added by the one that carries it out, when it learns that another request was faster:
+
+    ==========  ==============================================  ========================  ===========
+    yes         another saved meanwhile                         conclude over that        –
+    yes         ended or signed in elsewhere meanwhile          nothing, changes dropped  –
+    ==========  ==============================================  ========================  ===========
+
+    A failed handler (it raised, or answered 500 or above) makes no changes, unless `on_error="save"`; an end and a
+    sign-in stand. A request whose id was renewed under its feet sets no cookie: the new id is on its way to the visitor
+    in another response. Nothing sets a cookie once the response has started.
+    """
+    if stored is None:
+        return _create(use, lifetime, now)
+    if use.ended:
+        return Outcome(write="delete", record=stored, clear=not use.started)
+    behind = use.given is None or use.given.key != stored.key  # came by an id that was renewed since
+    if use.renewed or (use.looked and not use.started and _renewal_due(stored, lifetime, now, behind=behind)):
+        return _save(use, stored, lifetime, now, move=True)
+    if use.changes:
+        return _save(use, stored, lifetime, now, behind=behind)
+    return _keep(use, stored, lifetime, now, behind=behind)
+
+
+def _create(use: Use, lifetime: Lifetime, now: float) -> Outcome:
+    attributes = merge({}, use.changes)
+    if use.ended or not (attributes or use.principal is not None):
+        return Outcome()
+    absolute_at = lifetime.absolute_at(now)
+    record = Record(
+        key=use.next_id().key,
+        app=use.app,
+        ref=use.ref,
+        principal=use.principal,
+        epoch=0,
+        version=1,
+        created_at=now,
+        accessed_at=now,
+        renewed_at=now,
+        expires_at=lifetime.expires_at(now, absolute_at),
+        absolute_at=absolute_at,
+        node=use.node,
+        data=codec.write(attributes),
+    )
+    return Outcome(write="save", record=record, attributes=attributes, set_id=use.next_id(), set_version=1)
+
+
+def _save(
+    use: Use, stored: Record, lifetime: Lifetime, now: float, *, move: bool = False, behind: bool = False
+) -> Outcome:
+    attributes = merge(codec.read(stored.data), use.changes) if use.changes else None
+    record = msgspec.structs.replace(
+        stored,
+        key=use.next_id().key if move else stored.key,
+        principal=use.principal if use.renewed else stored.principal,
+        epoch=stored.epoch + use.renewed,
+        version=stored.version + 1,
+        accessed_at=stored.accessed_at if behind else max(now, stored.accessed_at),
+        renewed_at=now if move else stored.renewed_at,
+        expires_at=max(stored.expires_at, lifetime.expires_at(now, stored.absolute_at)),
+        node=use.node,
+        data=stored.data if attributes is None else codec.write(attributes),
+    )
+    return Outcome(
+        write="save",
+        record=record,
+        attributes=attributes,
+        set_id=use.next_id() if move else None,
+        set_version=None if behind or use.started else record.version,
+    )
+
+
+def _keep(use: Use, stored: Record, lifetime: Lifetime, now: float, *, behind: bool) -> Outcome:
+    told = behind or use.started or not use.looked or use.version == stored.version
+    set_version = None if told else stored.version
+    if not use.touches:
+        return Outcome(set_version=set_version)
+    expires_at = lifetime.expires_at(now, stored.absolute_at)
+    if behind:
+        # Not a use of the new id, so `accessed_at` stays: its first use is what ends the old one.
+        due = expires_at - stored.expires_at >= lifetime.slack
+    else:
+        first_use = stored.accessed_at <= stored.renewed_at and stored.renewed_at > stored.created_at
+        due = first_use or lifetime.touch_due(stored.accessed_at, now)
+    if not due:
+        return Outcome(set_version=set_version)
+    accessed_at = stored.accessed_at if behind else now
+    touched = msgspec.structs.replace(stored, accessed_at=accessed_at, expires_at=expires_at)
+    return Outcome(write="touch", record=touched, set_version=set_version)
+
+
+def _renewal_due(stored: Record, lifetime: Lifetime, now: float, *, behind: bool) -> bool:
+    if not behind:
+        return lifetime.renewal_due(stored.renewed_at, now)
+    # The new id never came back within the grace time: its response was lost, and it is given out anew.
+    return stored.accessed_at <= stored.renewed_at and now - stored.renewed_at >= GRACE

@@ -1,0 +1,45 @@
+"""Record: what is stored of a session."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Record"]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One stored session. Times are seconds since the epoch; `math.inf` where there is no limit.
+
+    A store looks at every field but `data`, which it keeps as it is.
+    """
+
+    key: str
+    """Where it is stored: a hash of the secret id (`SessionId.key`), 45 characters."""
+    app: str
+    """The application that it belongs to."""
+    ref: str
+    """Its public name, the same over all renewals."""
+    principal: str | None
+    """Who is signed in."""
+    epoch: int
+    """How often the session changed hands: raised by each sign-in, sign-out and explicit renewal."""
+    version: int
+    """Raised by each save; 1 when created."""
+    created_at: float
+    """When it was first stored."""
+    accessed_at: float
+    """When it was last used, as far as that was stored."""
+    renewed_at: float
+    """When it got the id that it has."""
+    expires_at: float
+    """From when on it is absent, whatever is stored. Includes the slack of `Lifetime`."""
+    absolute_at: float
+    """The end that no use can put off."""
+    node: str
+    """The process that wrote it last."""
+    data: bytes
+    """Its attributes (see `codec`)."""
+
+    def __repr__(self) -> str:
+        # The key is a hash and the data is private: neither helps a reader of logs.
+        return f"<Record {self.ref} of {self.app}, version {self.version}>"

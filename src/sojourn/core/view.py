@@ -1,0 +1,78 @@
+"""View: one attribute of a session as an object of the application's own class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sojourn.core import codec, extensions
+from sojourn.core.codec import Packed
+from sojourn.core.merge import FieldChanges
+from sojourn.errors import SettingError, ViewMismatch
+
+__all__ = ["View"]
+
+
+class View:
+    """An object that was handed out for an attribute, and its fields as they were first seen.
+
+    What it changed is found field by field, so a field that its class does not know is never touched: an old and a new
+    version of a class can use one session side by side.
+    """
+
+    __slots__ = ("_before", "kind", "name", "value")
+
+    def __init__(self, name: str, kind: type, packed: Packed | None, live: object = msgspec.UNSET) -> None:
+        """Build the object of class `kind` from what is stored, or from the plain value in use where there is one.
+
+        Raises `ViewMismatch` when the data does not fit, `SettingError` when `kind` is no class of data.
+        """
+        try:
+            extensions.fields_of(kind)
+        except TypeError:
+            raise SettingError(f"session.view({kind!r}): a view is a dataclass or a msgspec Struct") from None
+        self.name = name
+        self.kind = kind
+        stored = None if packed is None else self._build(_unpack(name, packed))
+        self._before = {} if stored is None else self._fields(stored)
+        if live is not msgspec.UNSET:
+            self.value = self._build(live)
+        elif stored is None:
+            self.value = self._build({})
+            self._before = self._fields(self.value)  # looking at a view creates nothing
+        else:
+            self.value = stored
+
+    def changes(self, packed: Packed | None) -> FieldChanges | None:
+        """The fields that are not as they were, None when all are. Raises `NotStorable`."""
+        now = self._fields(self.value)
+        changed: dict[str, Packed | None] = {k: field for k, field in now.items() if self._before.get(k) != field}
+        changed.update((key, None) for key in self._before if key not in now)
+        if not changed:
+            return None
+        return FieldChanges(changed) if packed is not None else FieldChanges(now)
+
+    def committed(self) -> None:
+        """Take what is now as what is stored."""
+        self._before = self._fields(self.value)
+
+    def _fields(self, value: object) -> dict[str, bytes]:
+        path = f"session[{self.name!r}]"
+        return {key: codec.pack_field(part, f"{path}.{key}") for key, part in extensions.plain_fields(value).items()}
+
+    def _build(self, plain: Any) -> Any:
+        try:
+            return msgspec.convert(plain, self.kind)
+        except (msgspec.ValidationError, TypeError) as error:
+            raise ViewMismatch(
+                f"session[{self.name!r}] does not fit {self.kind.__qualname__}: {error}; "
+                "give new fields a default, or the view another name with at=…"
+            ) from None
+
+
+def _unpack(name: str, packed: Packed) -> Any:
+    try:
+        return codec.unpack(packed)
+    except codec.Undecodable as error:
+        raise ViewMismatch(f"session[{name!r}] cannot be read: {error}") from None

@@ -1,0 +1,171 @@
+"""Every exception of Sojourn.
+
+    SojournError
+    ├── SettingError            a setting, cookie attribute or store address that cannot work
+    ├── SessionError            how the application used its session
+    │   ├── SessionEnded        used after `end()`, here or elsewhere
+    │   ├── OutsideRequest      used after its request, or on a path that has no session
+    │   ├── ResponseStarted     created or renewed when no cookie can be sent any more
+    │   ├── NotStorable         a value that no store can keep
+    │   ├── Unreadable          a stored attribute that cannot be read (also a KeyError)
+    │   ├── ViewMismatch        stored data that does not fit the type of a view
+    │   └── Contradiction       two requests changed one attribute, and `on_conflict="fail"`
+    └── StoreError              what a store can answer besides its result
+        ├── Conflict            the record is not the one that was to be replaced
+        ├── Gone                the record has ended; it is never brought back
+        ├── Overtaken           a save met a newer record each time it tried
+        └── StoreUnavailable    the store cannot be reached or used now
+            ├── StoreBusy       another process holds it for too long
+            ├── StoreFull       no room is left
+            ├── StoreReadOnly   it may be read but not written
+            ├── StoreDamaged    what it holds is not what Sojourn wrote
+            └── StoreTooNew     a newer Sojourn made its schema
+
+Every message is one line that says what is wrong, where, and what to do. None holds an id or a value of a session.
+`status_hint` is the HTTP status that an uncaught error stands for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sojourn.core.record import Record
+
+__all__ = [
+    "Conflict",
+    "Contradiction",
+    "Gone",
+    "NotStorable",
+    "OutsideRequest",
+    "Overtaken",
+    "ResponseStarted",
+    "SessionEnded",
+    "SessionError",
+    "SettingError",
+    "SojournError",
+    "StoreBusy",
+    "StoreDamaged",
+    "StoreError",
+    "StoreFull",
+    "StoreReadOnly",
+    "StoreTooNew",
+    "StoreUnavailable",
+    "Unreadable",
+    "ViewMismatch",
+]
+
+
+class SojournError(Exception):
+    """The root of every error that Sojourn raises."""
+
+    status_hint = 500
+
+
+class SettingError(SojournError, ValueError):
+    """A setting, cookie attribute or store address that cannot work; raised when it is given, not when it is used."""
+
+
+class SessionError(SojournError):
+    """The application used its session in a way that cannot work."""
+
+
+class SessionEnded(SessionError):
+    """The session was used after it had ended."""
+
+
+class OutsideRequest(SessionError):
+    """The session was used outside the request that it belongs to."""
+
+
+class ResponseStarted(SessionError):
+    """A session was to be created or renewed after the first byte of the response, when no cookie can be sent."""
+
+
+class NotStorable(SessionError, TypeError):
+    """A value that cannot be kept; `path` says where it is, as in `session["cart"]["items"][3]`."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        """`path`: from the session to the value. `reason`: what is wrong with it and what to do."""
+        super().__init__(f"{path} cannot be stored: {reason}")
+        self.path = path
+
+
+class Unreadable(SessionError, KeyError):
+    """A stored attribute that cannot be read; it is treated as absent, and its bytes are kept as they are."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        """`name`: the attribute's. `reason`: why it cannot be read."""
+        super().__init__(f"session[{name!r}] cannot be read: {reason}. Its bytes are kept until it is set or deleted")
+        self.name = name
+        self.reason = reason
+
+    __str__ = Exception.__str__  # KeyError would show the message in quotes
+
+
+class ViewMismatch(SessionError):
+    """Stored data does not fit the type of a view; the message holds the path of the first misfit."""
+
+
+class Contradiction(SessionError):
+    """Two requests changed the same attributes, and the session is set to refuse that (`on_conflict="fail"`)."""
+
+    status_hint = 409
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """`names`: the attributes that both requests changed."""
+        self.names = tuple(sorted(names))
+        super().__init__(f"another request changed {', '.join(map(repr, self.names))} first; load the session again")
+
+
+class StoreError(SojournError):
+    """What a store answers when it cannot do what was asked."""
+
+    status_hint = 503
+
+
+class Conflict(StoreError):
+    """What is stored is not the record that was to be replaced."""
+
+    def __init__(self, stored: Record | None = None) -> None:
+        """`stored`: what is there instead, where the store knows it without asking again."""
+        super().__init__("the stored session is a newer one; load it and merge")
+        self.stored = stored
+
+
+class Gone(StoreError):
+    """The record that was to be replaced has ended, or was moved away at a sign-in."""
+
+    def __init__(self) -> None:
+        """Hold the one message that there is."""
+        super().__init__("the session has ended; it is not brought back")
+
+
+class Overtaken(StoreError):
+    """A save met a newer record each time it tried."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached, or cannot be used now."""
+
+
+class StoreBusy(StoreUnavailable):
+    """Another process holds the store for longer than this one may wait."""
+
+
+class StoreFull(StoreUnavailable):
+    """The store has no room left."""
+
+
+class StoreReadOnly(StoreUnavailable):
+    """The store can be read but not written."""
+
+
+class StoreDamaged(StoreUnavailable):
+    """What is stored is not what Sojourn wrote."""
+
+
+class StoreTooNew(StoreUnavailable):
+    """A newer version of Sojourn made the store's schema."""

@@ -1,0 +1,166 @@
+"""ASGI: sessions for any ASGI application, in `scope["session"]`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from sojourn.core.session import Session, Stage
+from sojourn.errors import Contradiction, SojournError, StoreError
+from sojourn.inbound.sessions import Sessions
+
+__all__ = ["SessionMiddleware"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+INTERNAL_ERROR = 1011  # RFC 6455 §7.4.1: the server cannot fulfil the request
+
+
+class SessionMiddleware:
+    """Gives every HTTP request and WebSocket of `app` its session: Starlette's and FastAPI's `request.session`.
+
+    What the application did with it is stored before the first byte of the response leaves; what it does later is
+    stored when it returns. Put it outside of everything that uses the session.
+    """
+
+    def __init__(self, app: Application, sessions: Sessions) -> None:
+        """`app`: any ASGI application. `sessions`: shared with whoever else needs it."""
+        self.app = app
+        self.sessions = sessions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._lifespan(scope, receive, send)
+            return
+        answer = _Answer(self.sessions, scope, send)
+        try:
+            headers = [value for name, value in scope["headers"] if name == b"cookie"]
+            session = answer.session = await self.sessions.open(headers, scope["path"])
+        except StoreError as error:
+            await answer.refuse(error)
+            return
+        scope["session"] = session
+        try:
+            await self.app(scope, receive, answer.send)
+            if session.looked:
+                await answer.finish(failed=False)
+        except BaseException:
+            await answer.finish(failed=True)
+            raise
+        finally:
+            self.sessions.close_session(session)
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            kind = message["type"]
+            if kind == "lifespan.startup.complete":
+                try:
+                    await self.sessions.start()
+                except SojournError as error:
+                    message = {"type": "lifespan.startup.failed", "message": str(error)}
+            elif kind in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+                await self.sessions.close()
+            await send(message)
+
+        await self.app(scope, receive, sending)
+
+
+class _Answer:
+    """The answer to one request, on its way out through the session's commit."""
+
+    __slots__ = ("_counts", "_refused", "_send", "_sessions", "_started", "_websocket", "session")
+
+    session: Session
+
+    def __init__(self, sessions: Sessions, scope: Scope, send: Send) -> None:
+        self._sessions = sessions
+        self._send = send
+        self._websocket = scope["type"] == "websocket"
+        self._counts = scope.get("method") != "OPTIONS"
+        self._started = False
+        self._refused = False
+
+    async def send(self, message: Message) -> None:
+        if self._refused:
+            return  # what is left of an answer that was replaced
+        if not self._started and message["type"] in (
+            "http.response.start",
+            "websocket.accept",
+            "websocket.http.response.start",
+        ):
+            self._started = True
+            if self.session.looked or self._sessions.touches_always:
+                try:
+                    message = await self._commit(message)
+                except (StoreError, Contradiction) as error:
+                    await self.refuse(error)
+                    return
+            self.session.advance(Stage.STARTED)
+        await self._send(message)
+
+    async def finish(self, *, failed: bool) -> None:
+        """Commit what came after the response had started, or without any."""
+        if self._refused:
+            return
+        try:
+            await self._sessions.commit(self.session, failed=failed, counts=self._counts)
+        except SojournError:
+            # Nobody can be told any more but the log of the server; unless it has something worse to tell.
+            if not failed:
+                raise
+
+    async def refuse(self, error: SojournError) -> None:
+        """Answer that the session could not be had or stored. Nothing of what the application answers is sent."""
+        self._refused = True
+        if self._websocket:
+            await self._send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": ""})
+            return
+        # The reason is for the log: it names the store.
+        body = b"The session was changed by another request." if error.status_hint == 409 else b"Please try again soon."  # noqa: PLR2004
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+        ]
+        if error.status_hint == 503:  # noqa: PLR2004
+            headers.append((b"retry-after", b"1"))
+        await self._send({"type": "http.response.start", "status": error.status_hint, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def _commit(self, message: Message) -> Message:
+        status = message.get("status", 101)
+        lines = await self._sessions.commit(
+            self.session,
+            failed=status >= 500,  # noqa: PLR2004
+            counts=self._counts and status != 401,  # noqa: PLR2004 - a refusal is no use (R26)
+        )
+        if not self.session.looked and not lines:
+            return message
+        headers = _vary(message.get("headers") or ())
+        if lines:
+            # A stored copy would hand the cookie to somebody else (CVE-2023-30861).
+            headers = [header for header in headers if header[0].lower() != b"cache-control"]
+            headers.append((b"cache-control", b"no-store"))
+            headers += [(b"set-cookie", line) for line in lines]
+        return {**message, "headers": headers}
+
+
+def _vary(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """The headers, with a Vary that holds Cookie: a cache must not show what depends on a session to another."""
+    kept: Headers = []
+    fields: list[bytes] = []
+    for name, value in headers:
+        if name.lower() == b"vary":
+            fields += [field.strip() for field in value.split(b",")]
+        else:
+            kept.append((name, value))
+    if b"*" not in fields and b"cookie" not in [field.lower() for field in fields]:
+        fields.append(b"Cookie")
+    kept.append((b"vary", b", ".join(fields)))
+    return kept

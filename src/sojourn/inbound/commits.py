@@ -1,0 +1,166 @@
+"""Commits: carry out what was concluded, over whatever is stored by then."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from sojourn.core import codec, events
+from sojourn.core.lifetime import Clock, Lifetime
+from sojourn.core.merge import Changes, refuse_contradictions
+from sojourn.core.outcome import Outcome, Use, conclude
+from sojourn.core.record import Record
+from sojourn.core.session import Session, Stage
+from sojourn.errors import Conflict, Gone, Overtaken
+from sojourn.inbound.listeners import Listeners
+from sojourn.inbound.touches import Touches
+from sojourn.inbound.turns import Turns
+from sojourn.store.base import Moves, Store
+
+__all__ = ["Commits", "Rules"]
+
+TRIES = 10  # collisions with other nodes in a row before a commit gives up
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings that a commit follows."""
+
+    app: str
+    node: str
+    lifetime: Lifetime
+    clock: Clock
+    touch_always: bool
+    refuse_contradictions: bool
+
+
+class Commits:
+    """The commits of one node. A save is one operation of the store, unless another node was faster."""
+
+    def __init__(self, store: Store, rules: Rules, listeners: Listeners) -> None:
+        """`store`: what is written to. `listeners`: who is told of it."""
+        self.touches = Touches(store)
+        self._store = store
+        self._rules = rules
+        self._listeners = listeners
+        self._turns = Turns()
+        self._writing: set[asyncio.Task[Outcome]] = set()
+
+    async def commit(self, session: Session, changes: Changes, *, counts: bool) -> Outcome:
+        """Carry out what a request did with its session, and return what that was in the end.
+
+        Raises `Contradiction`, `Overtaken` or `StoreUnavailable`; then nothing was written.
+        """
+        use = self._use(session, changes, counts=counts)
+        outcome = self._conclude(use, session.record)
+        if outcome.write == "touch" and outcome.record is not None:
+            self.touches.add(outcome.record)
+        if outcome.write in ("nothing", "touch"):
+            return outcome
+        # In a task of its own: a request that is cancelled meanwhile leaves nothing half done.
+        writing = asyncio.get_running_loop().create_task(self._write(session, use, outcome))
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+        return await asyncio.shield(writing)
+
+    async def finish(self) -> None:
+        """Wait for what is being written, and write the times of use."""
+        if self._writing:
+            await asyncio.wait(self._writing)
+        await self.touches.flush()
+
+    async def _write(self, session: Session, use: Use, outcome: Outcome) -> Outcome:
+        found = stored = session.record
+        try:
+            async with self._turns.take(use.ref) as turn:
+                if turn.newest is not None:
+                    stored = self._newer(use, found, turn.newest)
+                    outcome = self._conclude(use, stored)
+                for _ in range(TRIES):
+                    try:
+                        await self._carry_out(use, outcome, stored)
+                    except Conflict as conflict:
+                        stored = self._newer(use, found, conflict.stored or await self._reload(found))
+                        outcome = self._conclude(use, stored)
+                    else:
+                        if outcome.write == "save" and outcome.record is not None:
+                            turn.newest = outcome.record
+                            session.committed(outcome.record, outcome.attributes, use.changes)
+                        return outcome
+        except Gone:
+            session.lost()
+            if use.changes:
+                self._tell(events.ChangesDropped(ref=use.ref, app=use.app, names=tuple(use.changes)))
+            return Outcome()
+        raise Overtaken(f"session {use.ref}: {TRIES} saves in a row met a newer version; nothing was saved, try again")
+
+    async def _carry_out(self, use: Use, outcome: Outcome, stored: Record | None) -> None:
+        record = outcome.record
+        if record is None:
+            return
+        if outcome.write == "delete":
+            if not await self._store.delete(record.key, record.app):
+                raise Gone
+            self._tell(events.SessionEnded.of(record, "ended"))
+        elif outcome.write == "save":
+            if stored is None and await self._left_behind(use):
+                raise Gone
+            await self._store.save(record, over=stored)
+            if self._listeners:
+                self._tell_of_save(use, record, stored)
+        else:
+            self.touches.add(record)
+
+    async def _left_behind(self, use: Use) -> bool:
+        """Whether the request came with an id that a sign-in has just replaced.
+
+        Its visitor is about to have the new one, and a session made for a late request would take its place in the
+        browser. Only a sign-in may do that: then it is what the visitor did last.
+        """
+        if use.given is None or use.principal is not None or not isinstance(self._store, Moves):
+            return False
+        return await self._store.moved(use.given.key, use.app)
+
+    def _newer(self, use: Use, found: Record | None, stored: Record | None) -> Record:
+        """What to conclude over instead of `found`. Raises `Gone` when that is not the visitor's session any more."""
+        if found is None or stored is None or stored.ref != found.ref or stored.epoch != found.epoch:
+            raise Gone
+        if self._rules.refuse_contradictions and stored.version != found.version:
+            refuse_contradictions(codec.read(found.data), codec.read(stored.data), use.changes)
+        return stored
+
+    async def _reload(self, found: Record | None) -> Record | None:
+        return None if found is None else await self._store.load(found.key, found.app)
+
+    def _conclude(self, use: Use, stored: Record | None) -> Outcome:
+        return conclude(use, stored, self._rules.lifetime, self._rules.clock())
+
+    def _use(self, session: Session, changes: Changes, *, counts: bool) -> Use:
+        rules = self._rules
+        return Use(
+            app=rules.app,
+            node=rules.node,
+            ref=session.ref if changes or session.record is not None else "",
+            next_id=session.next_id,
+            given=session.given,
+            version=session.told,
+            changes=changes,
+            principal=session.signed_in,
+            renewed=session.renewing,
+            ended=session.ended,
+            looked=session.looked,
+            touches=counts and (session.looked or rules.touch_always),
+            started=session.stage is not Stage.OPEN,
+        )
+
+    def _tell_of_save(self, use: Use, record: Record, stored: Record | None) -> None:
+        name = {"ref": record.ref, "app": record.app}
+        if stored is None:
+            self._tell(events.SessionCreated(**name, principal=record.principal))
+        elif record.key != stored.key:
+            self._tell(events.IdRenewed(**name, principal=record.principal, epoch=record.epoch))
+        if use.started and use.changes:
+            self._tell(events.ChangedLate(**name, names=tuple(use.changes)))
+
+    def _tell(self, event: events.Event) -> None:
+        self._listeners.tell(event)

@@ -1,0 +1,63 @@
+"""Sweeping: expired sessions are removed, and their end is announced, by whichever node comes first."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+from sojourn.core.events import Event, SessionEnded
+from sojourn.errors import SojournError
+from sojourn.store.base import Sweeps
+
+__all__ = ["Sweeper"]
+
+BATCH = 100  # records a claim: small enough that no other writer waits for long
+LEASE = 60.0  # seconds a node may take to announce a batch before another does it again
+INTERVAL = 60.0  # seconds between rounds, give or take a half, so that nodes do not sweep at the same second
+
+_log = logging.getLogger(__name__)
+
+
+class Sweeper:
+    """Sweeps a store, now or in the background."""
+
+    def __init__(self, store: Sweeps, announce: Callable[[Event], None]) -> None:
+        """`announce` is called once for each session that has ended, before it is forgotten."""
+        self._store = store
+        self._announce = announce
+        self._task: asyncio.Task[None] | None = None
+
+    async def sweep(self) -> int:
+        """One round: announce and remove all that has expired. Returns how many sessions that were.
+
+        A record is claimed, announced, then forgotten: if this node dies in between, another announces it again.
+        """
+        ended = 0
+        while claimed := await self._store.claim(limit=BATCH, lease=LEASE):
+            for record in claimed:
+                self._announce(SessionEnded.of(record, "absolute" if record.expires_at >= record.absolute_at else "idle"))
+            await self._store.forget(claimed)
+            ended += len(claimed)
+        return ended
+
+    def start(self) -> None:
+        """Sweep in the background of the running event loop, if that is not being done already."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Sweep no more."""
+        task, self._task = self._task, None
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(INTERVAL * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
+            try:
+                await self.sweep()
+            except SojournError as error:
+                _log.warning("a sweep was put off: %s", error)

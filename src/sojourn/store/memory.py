@@ -1,0 +1,213 @@
+"""Memory: records in a dict of this process. They end with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+
+from sojourn.core.lifetime import GRACE, Clock
+from sojourn.core.record import Record
+from sojourn.errors import Conflict, Gone
+from sojourn.store.base import SWEEP_DELAY, Change, Query
+
+__all__ = ["MemoryStore"]
+
+Place = tuple[str, str]  # key, app
+
+
+class _Stub(msgspec.Struct):
+    to: str
+    leads: bool  # False after a sign-in
+    until: float | None  # None: as long as the new key has not been used
+
+
+class MemoryStore:
+    """A `Store` with all powers, for one process. No method waits, so each is one step for every task of a loop."""
+
+    def __init__(self, *, clock: Clock = time.time) -> None:
+        """`clock`: tells the time in seconds since the epoch."""
+        self._clock = clock
+        self._records: dict[Place, Record] = {}
+        self._refs: dict[Place, str] = {}  # ref, app → key
+        self._stubs: dict[Place, _Stub] = {}
+        self._behind: dict[Place, list[Place]] = {}  # where the stubs are that lead to a record
+        self._claims: dict[Place, float] = {}  # until when
+        self._changes = 0
+        self._watchers: set[asyncio.Queue[Change]] = set()
+
+    async def load(self, key: str, app: str) -> Record | None:
+        """As `Store`."""
+        record = self._records.get((key, app))
+        now = self._clock()
+        if record is None:
+            stub = self._stubs.get((key, app))
+            if stub is None or not stub.leads or (stub.until is not None and stub.until <= now):
+                return None
+            record = self._records.get((stub.to, app))
+        return record if record is not None and record.expires_at > now else None
+
+    async def save(self, record: Record, *, over: Record | None) -> None:
+        """As `Store`."""
+        place = (record.key, record.app)
+        if over is None:
+            self._clear(record)
+            if place in self._stubs:
+                raise Conflict
+        else:
+            stored = self._unclaimed(over.key, over.app)
+            if stored is None or stored.ref != over.ref:
+                raise Gone
+            if stored.version != over.version or stored.key != over.key:
+                raise Conflict(stored)
+            if record.key != over.key:
+                if place in self._records or place in self._stubs:
+                    raise Conflict
+                self._leave_stub(over, record)
+        self._records[place] = record
+        self._refs[record.ref, record.app] = record.key
+        self._used(record)
+        self._announce(record, ended=False)
+
+    async def touch(self, record: Record) -> bool:
+        """As `Store`."""
+        place = (record.key, record.app)
+        stored = self._records.get(place)
+        if stored is None or stored.ref != record.ref or place in self._claims:
+            return False
+        self._records[place] = msgspec.structs.replace(
+            stored,
+            accessed_at=max(stored.accessed_at, record.accessed_at),
+            expires_at=min(max(stored.expires_at, record.expires_at), stored.absolute_at),
+        )
+        self._used(record)
+        return True
+
+    async def delete(self, key: str, app: str) -> bool:
+        """As `Store`."""
+        stored = self._unclaimed(key, app)
+        if stored is None:
+            return False
+        self._remove(stored)
+        return True
+
+    async def moved(self, key: str, app: str) -> bool:
+        """As `Moves`."""
+        stub = self._stubs.get((key, app))
+        return stub is not None and not stub.leads and stub.until is not None and stub.until > self._clock()
+
+    async def claim(self, *, limit: int, lease: float) -> list[Record]:
+        """As `Sweeps`."""
+        now = self._clock()
+        self._forget_stubs(now)
+        claimed: list[Record] = []
+        for place, record in self._records.items():
+            if len(claimed) == limit:
+                break
+            if record.expires_at + SWEEP_DELAY <= now and self._claims.get(place, now) <= now:
+                self._claims[place] = now + lease
+                claimed.append(record)
+        return claimed
+
+    async def forget(self, records: Sequence[Record]) -> None:
+        """As `Sweeps`."""
+        for record in records:
+            if (record.key, record.app) in self._claims:
+                self._remove(record)
+
+    async def find(self, query: Query, *, limit: int = 100, after: str = "") -> list[Record]:
+        """As `Lists`."""
+        now = self._clock()
+        fitting = (r for r in self._records.values() if r.ref > after and r.expires_at > now and _fits(r, query))
+        return sorted(fitting, key=lambda record: (record.ref, record.app))[:limit]
+
+    async def watch(self) -> AsyncIterator[Change]:
+        """As `Watches`."""
+        changes: asyncio.Queue[Change] = asyncio.Queue()
+        self._watchers.add(changes)
+        try:
+            while True:
+                yield await changes.get()
+        finally:
+            self._watchers.discard(changes)
+
+    def _unclaimed(self, key: str, app: str) -> Record | None:
+        """The record at `key` or where its stub leads, expired or not, unless it is claimed."""
+        stub = self._stubs.get((key, app))
+        place = (stub.to if stub is not None and stub.leads else key, app)
+        return None if place in self._claims else self._records.get(place)
+
+    def _clear(self, record: Record) -> None:
+        """Make sure that `record` can be created. What has expired is absent, so it is in nobody's way."""
+        now = self._clock()
+        known = self._refs.get((record.ref, record.app))
+        for place in ((record.key, record.app), (known or "", record.app)):
+            stored = self._records.get(place)
+            if stored is None:
+                continue
+            if stored.expires_at > now or place in self._claims:
+                raise Conflict(stored)
+            self._remove(stored)
+
+    def _leave_stub(self, old: Record, new: Record) -> None:
+        leads = new.epoch == old.epoch
+        left = (old.key, old.app)
+        behind = self._behind.pop(left, [])
+        for place in behind:
+            stub = self._stubs[place]
+            self._stubs[place] = msgspec.structs.replace(stub, to=new.key, leads=stub.leads and leads)
+        self._stubs[left] = _Stub(new.key, leads, None if leads else self._clock() + GRACE)
+        self._behind[new.key, new.app] = [*behind, left]
+        del self._records[left]
+
+    def _used(self, record: Record) -> None:
+        """Once the new key is in use, the old ones are followed for the grace time alone."""
+        if record.accessed_at > record.renewed_at > record.created_at:
+            for place in self._behind.get((record.key, record.app), ()):
+                if self._stubs[place].until is None:
+                    self._stubs[place].until = record.accessed_at + GRACE
+
+    def _forget_stubs(self, now: float) -> None:
+        # A stub that is not followed any more still tells a slow save where its session went.
+        over = [place for place, stub in self._stubs.items() if stub.until is not None and stub.until + GRACE <= now]
+        for place in over:
+            stub = self._stubs.pop(place)
+            self._behind[stub.to, place[1]].remove(place)
+
+    def _remove(self, record: Record) -> None:
+        place = (record.key, record.app)
+        del self._records[place]
+        self._refs.pop((record.ref, record.app), None)
+        self._claims.pop(place, None)
+        for stub in self._behind.pop(place, ()):
+            del self._stubs[stub]
+        self._announce(record, ended=True)
+
+    def _announce(self, record: Record, *, ended: bool) -> None:
+        self._changes += 1
+        change = Change(
+            number=self._changes,
+            key=record.key,
+            app=record.app,
+            version=record.version,
+            node=record.node,
+            ended=ended,
+        )
+        for changes in self._watchers:
+            with contextlib.suppress(RuntimeError):  # its event loop is closed
+                changes.put_nowait(change)
+
+
+def _fits(record: Record, query: Query) -> bool:
+    return all(
+        (
+            query.app is None or record.app == query.app,
+            query.ref is None or record.ref == query.ref,
+            query.principal is None or record.principal == query.principal,
+            query.node is None or record.node == query.node,
+            query.accessed_before is None or record.accessed_at < query.accessed_before,
+        )
+    )

@@ -1,0 +1,133 @@
+"""The schema of a SQLite store, how its file is opened, and what SQLite's errors mean."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from sojourn.errors import (
+    StoreBusy,
+    StoreDamaged,
+    StoreFull,
+    StoreReadOnly,
+    StoreTooNew,
+    StoreUnavailable,
+)
+
+__all__ = ["connect", "explain", "prepare"]
+
+APPLICATION = 0x534F4A4E  # "SOJN": tells our file from another application's
+VERSION = 1
+
+_TABLES = """
+create table session (
+    key text not null,
+    app text not null,
+    ref text not null,
+    principal text,
+    epoch integer not null,
+    version integer not null,
+    created_at real not null,
+    accessed_at real not null,
+    renewed_at real not null,
+    expires_at real not null,
+    absolute_at real not null,
+    node text not null,
+    data blob not null,
+    claimed_until real,
+    primary key (key, app)
+);
+create unique index session_ref on session (ref, app);
+create index session_expires_at on session (expires_at);
+create index session_principal on session (principal, app) where principal is not null;
+
+create table stub (
+    key text not null,
+    app text not null,
+    target text not null,
+    leads integer not null,
+    until real,
+    primary key (key, app)
+) without rowid;
+create index stub_target on stub (target, app);
+create index stub_until on stub (until) where until is not null;
+
+create table change (
+    number integer primary key autoincrement,
+    key text not null,
+    app text not null,
+    version integer not null,
+    node text not null,
+    ended integer not null
+);
+"""
+
+
+def connect(path: Path, *, read_only: bool, durability: str) -> sqlite3.Connection:
+    """A connection that waits for nobody. Raises `sqlite3.Error`."""
+    mode = "ro" if read_only else "rwc"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=0,  # the writer waits by its own rule, and a reader never holds up the event loop
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=64,
+    )
+    try:
+        connection.execute(f"pragma synchronous = {durability}")
+        connection.execute("pragma cache_size = -8000")  # kibibytes
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the schema, or check the one that is there. Never drops anything. Call it in no transaction.
+
+    Raises `StoreTooNew`, `StoreDamaged` or `sqlite3.Error`.
+    """
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("begin immediate")  # one process makes the schema, the others wait and find it
+    try:
+        version = _version(connection, path)
+        if version == 0:
+            for statement in _TABLES.split(";"):
+                connection.execute(statement)
+            connection.execute(f"pragma application_id = {APPLICATION}")
+            connection.execute(f"pragma user_version = {VERSION}")
+        connection.execute("commit")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        raise
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of the schema, 0 for an empty file."""
+    version: int = connection.execute("pragma user_version").fetchone()[0]
+    application: int = connection.execute("pragma application_id").fetchone()[0]
+    if application != APPLICATION and (
+        version or application or connection.execute("select 1 from sqlite_master").fetchone()
+    ):
+        raise StoreDamaged(f"{path} is a database of another application; give the store a file of its own")
+    if version > VERSION:
+        raise StoreTooNew(f"{path} was made by a newer Sojourn (schema {version}, this one knows {VERSION}); upgrade Sojourn")
+    return version
+
+
+def explain(error: sqlite3.Error, path: Path) -> StoreUnavailable:
+    """The error of ours that says what an error of SQLite means."""
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreBusy(f"{path} is locked by another process for too long; find what holds it, or raise ?busy=")
+    if code == sqlite3.SQLITE_FULL:
+        return StoreFull(f"the disk of {path} is full; make room, nothing stored is lost")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
+        return StoreReadOnly(f"{path} cannot be written; let this process write the file and its directory")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StoreDamaged(f"{path} is damaged or no SQLite file; it was left as it is: restore it or name another")
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return StoreUnavailable(f"{path} cannot be opened; its directory must exist and be writable")
+    return StoreUnavailable(f"{path}: {error}")

@@ -1,0 +1,241 @@
+"""The statements of a SQLite store: each function is one operation, within the transaction of its caller."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sojourn.core.lifetime import GRACE
+from sojourn.core.record import Record
+from sojourn.errors import Conflict, Gone
+from sojourn.store.base import SWEEP_DELAY, Change, Query
+
+__all__ = [
+    "changes",
+    "claim",
+    "create",
+    "delete",
+    "find",
+    "forget",
+    "last_change",
+    "load",
+    "move",
+    "moved",
+    "replace",
+    "touch",
+]
+
+KEPT_CHANGES = 10_000  # what a watcher may lag behind before it sees a gap
+
+_FIELDS = Record.__struct_fields__
+_COLUMNS = ", ".join(_FIELDS)
+_LOAD = f"select {_COLUMNS} from session where key = ? and app = ?"  # noqa: S608 - names of columns
+_INSERT = f"insert into session ({_COLUMNS}) values ({', '.join('?' * len(_FIELDS))})"  # noqa: S608
+_REPLACE = (
+    f"update session set {', '.join(f'{name} = ?' for name in _FIELDS)} "  # noqa: S608
+    "where key = ? and app = ? and ref = ? and version = ? and claimed_until is null"
+)
+_TOUCH = """
+update session set accessed_at = max(accessed_at, ?), expires_at = min(max(expires_at, ?), absolute_at)
+where key = ? and app = ? and ref = ? and claimed_until is null
+"""
+
+
+def load(connection: sqlite3.Connection, key: str, app: str, now: float) -> Record | None:
+    """The live record at `key`, or where an open stub leads."""
+    row = connection.execute(_LOAD, (key, app)).fetchone()
+    if row is None:
+        stub = connection.execute(
+            "select target from stub where key = ? and app = ? and leads and (until is null or until > ?)",
+            (key, app, now),
+        ).fetchone()
+        if stub is None:
+            return None
+        row = connection.execute(_LOAD, (stub[0], app)).fetchone()
+    record = None if row is None else _record(row)
+    return record if record is not None and record.expires_at > now else None
+
+
+def create(connection: sqlite3.Connection, record: Record, now: float) -> None:
+    """Store what is new. Raises `Conflict`."""
+    expired = connection.execute(
+        f"select {_COLUMNS} from session where app = ?1 and (key = ?2 or ref = ?3) "  # noqa: S608
+        "and expires_at <= ?4 and claimed_until is null",
+        (record.app, record.key, record.ref, now),
+    ).fetchall()
+    for row in expired:  # what has expired is absent, so it is in nobody's way
+        _remove(connection, _record(row))
+    _refuse_stub(connection, record)
+    _insert(connection, record)
+    _note(connection, record, ended=False)
+
+
+def replace(connection: sqlite3.Connection, record: Record, over: Record) -> None:
+    """Put `record` in the place of `over`, at the same key. Raises `Conflict` or `Gone`."""
+    found = connection.execute(
+        _REPLACE, (*_row(record), over.key, over.app, over.ref, over.version)
+    ).rowcount
+    if not found:
+        _refuse(connection, over)
+    _used(connection, record)
+    _note(connection, record, ended=False)
+
+
+def move(connection: sqlite3.Connection, record: Record, over: Record, now: float) -> None:
+    """Put `record` at its new key, and leave a stub at the old one. Raises `Conflict` or `Gone`."""
+    stored = _unclaimed(connection, over.key, over.app)
+    if stored is None or stored.key != over.key or stored.ref != over.ref or stored.version != over.version:
+        _refuse(connection, over)
+    leads = record.epoch == over.epoch
+    if connection.execute("select 1 from session where key = ? and app = ?", (record.key, record.app)).fetchone():
+        raise Conflict
+    _refuse_stub(connection, record)
+    connection.execute("delete from session where key = ? and app = ?", (over.key, over.app))
+    _insert(connection, record)
+    connection.execute(
+        "update stub set target = ?, leads = leads and ? where target = ? and app = ?",
+        (record.key, leads, over.key, over.app),
+    )
+    connection.execute(
+        "insert into stub (key, app, target, leads, until) values (?, ?, ?, ?, ?)",
+        (over.key, over.app, record.key, leads, None if leads else now + GRACE),
+    )
+    _note(connection, record, ended=False)
+
+
+def touch(connection: sqlite3.Connection, record: Record) -> bool:
+    """Carry over the times of `record`, only forward."""
+    times = (record.accessed_at, record.expires_at)
+    found = connection.execute(_TOUCH, (*times, record.key, record.app, record.ref)).rowcount
+    _used(connection, record)
+    return found > 0
+
+
+def delete(connection: sqlite3.Connection, key: str, app: str) -> bool:
+    """Remove the session at `key`, or where its stub leads."""
+    stored = _unclaimed(connection, key, app)
+    if stored is None:
+        return False
+    _remove(connection, stored)
+    return True
+
+
+def moved(connection: sqlite3.Connection, key: str, app: str, now: float) -> bool:
+    """Whether `key` was left at a sign-in, just now."""
+    return connection.execute(
+        "select 1 from stub where key = ? and app = ? and not leads and until > ?", (key, app, now)
+    ).fetchone() is not None
+
+
+def claim(connection: sqlite3.Connection, now: float, limit: int, lease: float) -> list[Record]:
+    """Claim records that expired a while ago. Forgets stubs whose time is over, too."""
+    # A stub that is not followed any more still tells a slow save where its session went.
+    connection.execute("delete from stub where until <= ?", (now - GRACE,))
+    rows = connection.execute(
+        f"update session set claimed_until = ? where rowid in (select rowid from session where expires_at <= ? "  # noqa: S608
+        f"and (claimed_until is null or claimed_until <= ?) order by expires_at limit ?) returning {_COLUMNS}",
+        (now + lease, now - SWEEP_DELAY, now, limit),
+    ).fetchall()
+    return [_record(row) for row in rows]
+
+
+def forget(connection: sqlite3.Connection, records: Sequence[Record]) -> None:
+    """Remove claimed records."""
+    for record in records:
+        _remove(connection, record, " and claimed_until is not null")
+
+
+def find(connection: sqlite3.Connection, query: Query, limit: int, after: str, now: float) -> list[Record]:
+    """The live records that fit, in the order of their refs."""
+    wanted: list[tuple[str, Any]] = [("ref > ?", after), ("expires_at > ?", now)]
+    wanted += [
+        (f"{name} = ?", getattr(query, name))
+        for name in ("app", "ref", "principal", "node")
+        if getattr(query, name) is not None
+    ]
+    if query.accessed_before is not None:
+        wanted.append(("accessed_at < ?", query.accessed_before))
+    rows = connection.execute(
+        f"select {_COLUMNS} from session where {' and '.join(term for term, _ in wanted)} order by ref, app limit ?",  # noqa: S608
+        (*(value for _, value in wanted), limit),
+    )
+    return [_record(row) for row in rows]
+
+
+def last_change(connection: sqlite3.Connection) -> int:
+    """The number of the newest change."""
+    row = connection.execute("select seq from sqlite_sequence where name = 'change'").fetchone()
+    return row[0] if row is not None else 0
+
+
+def changes(connection: sqlite3.Connection, *, after: int) -> Iterator[Change]:
+    """The changes with numbers above `after`, in order."""
+    rows = connection.execute(
+        "select number, key, app, version, node, ended from change where number > ? order by number", (after,)
+    ).fetchall()
+    return (Change(number=n, key=k, app=a, version=v, node=o, ended=bool(e)) for n, k, a, v, o, e in rows)
+
+
+def _row(record: Record) -> tuple[Any, ...]:
+    return tuple([getattr(record, name) for name in _FIELDS])
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    return Record(**dict(zip(_FIELDS, row, strict=True)))
+
+
+def _insert(connection: sqlite3.Connection, record: Record) -> None:
+    try:
+        connection.execute(_INSERT, _row(record))
+    except sqlite3.IntegrityError:
+        raise Conflict from None
+
+
+def _refuse_stub(connection: sqlite3.Connection, record: Record) -> None:
+    if connection.execute("select 1 from stub where key = ? and app = ?", (record.key, record.app)).fetchone():
+        raise Conflict
+
+
+def _unclaimed(connection: sqlite3.Connection, key: str, app: str) -> Record | None:
+    """The record at `key` or where its stub leads, expired or not, unless it is claimed."""
+    row = connection.execute(
+        f"select {_COLUMNS} from session where app = ?2 and claimed_until is null "  # noqa: S608
+        "and key = coalesce((select target from stub where key = ?1 and app = ?2 and leads), ?1)",
+        (key, app),
+    ).fetchone()
+    return None if row is None else _record(row)
+
+
+def _refuse(connection: sqlite3.Connection, over: Record) -> None:
+    """Say why `over` cannot be replaced."""
+    stored = _unclaimed(connection, over.key, over.app)
+    if stored is None or stored.ref != over.ref:
+        raise Gone
+    raise Conflict(stored)
+
+
+def _used(connection: sqlite3.Connection, record: Record) -> None:
+    """Once the new key is in use, the old ones are followed for the grace time alone."""
+    if record.accessed_at > record.renewed_at > record.created_at:
+        connection.execute(
+            "update stub set until = ? where target = ? and app = ? and until is null",
+            (record.accessed_at + GRACE, record.key, record.app),
+        )
+
+
+def _remove(connection: sqlite3.Connection, record: Record, only: str = "") -> None:
+    place = (record.key, record.app)
+    if connection.execute(f"delete from session where key = ? and app = ?{only}", place).rowcount:  # noqa: S608
+        connection.execute("delete from stub where target = ? and app = ?", place)
+        _note(connection, record, ended=True)
+
+
+def _note(connection: sqlite3.Connection, record: Record, *, ended: bool) -> None:
+    """Tell those who watch."""
+    number = connection.execute(
+        "insert into change (key, app, version, node, ended) values (?, ?, ?, ?, ?)",
+        (record.key, record.app, record.version, record.node, ended),
+    ).lastrowid
+    if number is not None and number % 1000 == 0:
+        connection.execute("delete from change where number <= ?", (number - KEPT_CHANGES,))

@@ -1,0 +1,68 @@
+"""Store addresses: a URL names a store, and imports only what that store needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from sojourn.core.lifetime import Clock
+from sojourn.errors import SettingError
+from sojourn.store.base import Store
+
+__all__ = ["open_store"]
+
+
+def open_store(url: str, *, clock: Clock = time.time) -> Store:
+    """The store that `url` names. Nothing is opened yet: that happens with the first use.
+
+    ==========================  ======================================================================================
+    ``memory:``                 this process; ends with it
+    ``sqlite:///file.db``       one file, relative to the working directory; ``sqlite:////var/…`` is absolute.
+                                ``?durability=full`` commits with fsync; ``?busy=5`` seconds to wait for other writers
+    ==========================  ======================================================================================
+
+    Raises `SettingError` for an address that names no store.
+    """
+    scheme, colon, _ = url.partition(":")
+    opener = _OPENERS.get(scheme) if colon else None
+    if opener is None:
+        known = ", ".join(f"{name}:" for name in _OPENERS)
+        raise SettingError(f"{_shown(url)!r} names no store; an address starts with one of {known}")
+    return opener(url, clock)
+
+
+def _memory(url: str, clock: Clock) -> Store:
+    from sojourn.store.memory import MemoryStore  # noqa: PLC0415 - a store imports what it needs when it is named
+
+    if url not in ("memory:", "memory://"):
+        raise SettingError(f"{_shown(url)!r}: the store in memory is just memory:")
+    return MemoryStore(clock=clock)
+
+
+def _sqlite(url: str, clock: Clock) -> Store:
+    from sojourn.store.sqlite import SqliteStore  # noqa: PLC0415
+
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    if parts.netloc or not path.startswith("/") or path.endswith("/"):
+        raise SettingError(f"{_shown(url)!r}: write sqlite:///file.db, or sqlite:////var/lib/file.db for an absolute path")
+    settings = dict(parse_qsl(parts.query, keep_blank_values=True))
+    durability = settings.pop("durability", "normal")
+    busy = settings.pop("busy", "5")
+    if settings:
+        raise SettingError(f"{_shown(url)!r}: unknown setting {', '.join(settings)}; there are durability and busy")
+    try:
+        return SqliteStore(path[1:], durability=durability, busy=float(busy), clock=clock)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise SettingError(f"{_shown(url)!r}: {error}") from None
+
+
+_OPENERS: dict[str, Callable[[str, Clock], Store]] = {"memory": _memory, "sqlite": _sqlite}
+
+
+def _shown(url: str) -> str:
+    """The address without what may be a password."""
+    scheme, separator, rest = url.partition("://")
+    _, at, host = rest.rpartition("@")
+    return f"{scheme}://…@{host}" if separator and at else url
