@@ -50,7 +50,7 @@ class Undecodable(ValueError):
 def read(data: bytes) -> dict[str, Packed]:
     """The attributes in the data of a record, not yet decoded. Raises `Undecodable`."""
     try:
-        attributes: dict[str, Packed] = _attributes.decode(data)
+        attributes: dict[str, Packed] = {**_attributes.decode(data)}
     except (msgspec.DecodeError, RecursionError) as error:
         raise Undecodable(f"the data is no map of attributes: {error}") from None
     if _map_size(data) != len(attributes):
@@ -105,7 +105,9 @@ def _map_size(data: bytes) -> int:
 
 # --- packing ---------------------------------------------------------------------------------------------------------
 
-_TOO_DEEP = f"it is nested too deeply (more than {NESTING} tuples or sets, or {DEPTH} levels in one), or contains itself"
+_TOO_DEEP = (
+    f"it is nested too deeply (more than {NESTING} tuples or sets, or {DEPTH} levels in one), or contains itself"
+)
 
 
 def _pack_or_explain(value: object, path: str, *, tagged: bool) -> bytes:

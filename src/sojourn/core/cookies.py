@@ -121,6 +121,11 @@ def _problem(cookie: Cookie) -> str | None:
         return f"same_site={cookie.same_site!r} must be Strict, Lax or None"
     if cookie.max_age is not None and cookie.max_age <= 0:
         return "max_age must be seconds above 0, or None"
+    return _guard_problem(cookie, name)
+
+
+def _guard_problem(cookie: Cookie, name: str) -> str | None:
+    """What a browser would refuse (RFC 6265bis §5.7)."""
     if not cookie.secure and (name.startswith(_PREFIXES) or cookie.same_site == "None" or cookie.partitioned):
         return "a prefixed, SameSite=None or Partitioned cookie must be secure; for plain http use Cookie.development()"
     if name.startswith(_HOST_PREFIXES) and (cookie.path != "/" or cookie.domain):

@@ -42,9 +42,10 @@ class SessionCreated(Event, frozen=True):
 
 
 class SessionEnded(Event, frozen=True):
-    """A session has ended. Announced once in the cluster; repeated, with the same `event_id`, only when a node died
-    between announcing and noting it down.
-    """  # noqa: D205 - one sentence
+    """A session has ended; announced once in the cluster.
+
+    When a node dies between announcing an expiry and noting that down, another repeats it with the same `event_id`.
+    """
 
     principal: str | None
     reason: Reason
@@ -82,7 +83,7 @@ class IdRenewed(Event, frozen=True):
 
 
 class ChangesDropped(Event, frozen=True):
-    """Changes of these attributes were not stored, since the session had ended or been signed in elsewhere meanwhile."""
+    """Changes of these attributes were not stored: the session had ended, or was signed in elsewhere, meanwhile."""
 
     names: tuple[str, ...]
 
@@ -107,7 +108,7 @@ class SessionUnreadable(Event, frozen=True):
 
 
 class IdRefused(Event, frozen=True):
-    """A request named several ids under a name that browsers guard, so one was forged: none was used. `ref` is empty."""
+    """A request named several ids under a name that browsers guard, so one is forged: none was used. `ref` is ""."""
 
 
 Listener = Callable[[Event], None]

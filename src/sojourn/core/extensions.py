@@ -128,8 +128,9 @@ def plain_fields(value: object) -> Any:
     """The stored fields of a dataclass, Struct or pydantic model by name; the value of an Enum. Raises TypeError."""
     if isinstance(value, enum.Enum):
         return value.value
+    kind: Any = type(value)
     try:
-        fields = fields_of(type(value))
+        fields = fields_of(kind)
     except TypeError:
         raise TypeError(refusal(value)) from None
     return {key: part for key, name in fields if (part := getattr(value, name)) is not msgspec.UNSET}
@@ -166,7 +167,9 @@ def _resolve(name: str) -> type:
     for step in qualified.split("."):
         found = getattr(found, step, None)
     if not isinstance(found, type):
-        raise LookupError(f"no class {name} in the modules that are imported")
+        raise LookupError(  # noqa: TRY004 - of a name in the data, not of an argument
+            f"no class {name} in the modules that are imported"
+        )
     return found
 
 
@@ -174,15 +177,15 @@ def _open_enum(parts: list[Any]) -> enum.Enum:
     name, value = parts
     kind = _resolve(name)
     if not issubclass(kind, enum.Enum):
-        raise LookupError(f"{name} is no Enum")
+        raise LookupError(f"{name} is no Enum")  # noqa: TRY004 - of a name in the data, not of an argument
     return kind(value)
 
 
 def _open_fields(parts: list[Any]) -> Any:
     name, stored = parts
-    kind = _resolve(name)
+    kind: Any = _resolve(name)
     if _is_model(kind):
-        return kind.model_validate(stored)  # type: ignore[attr-defined]
+        return kind.model_validate(stored)
     known = {name: stored[key] for key, name in fields_of(kind) if key in stored}
     if issubclass(kind, msgspec.Struct):
         return kind(**known)
@@ -225,8 +228,9 @@ def parts(value: object) -> Iterator[tuple[str, object]]:
     elif isinstance(value, (set, frozenset)):
         yield from (("{…}", part) for part in value)
     elif not isinstance(value, (type, enum.Enum)):
+        kind: Any = type(value)
         try:
-            fields = fields_of(type(value))
+            fields = fields_of(kind)
         except TypeError:
             return
         yield from ((f".{name}", getattr(value, name)) for _, name in fields)
@@ -246,8 +250,10 @@ def refusal(value: object) -> str:
 
 # --- depth -----------------------------------------------------------------------------------------------------------
 
-# Every byte that can start a container or an extension. Text holds none of them, so few payloads need the exact look.
-_NOT_OPENING = bytes(set(range(256)) - set(range(0x80, 0xA0)) - {*range(0xC7, 0xCA), *range(0xD4, 0xD9), *range(0xDC, 0xE0)})
+# Every byte that can start a container or an extension. ASCII holds none, so few payloads need the exact look.
+_NOT_OPENING = bytes(
+    set(range(256)) - set(range(0x80, 0xA0)) - {*range(0xC7, 0xCA), *range(0xD4, 0xD9), *range(0xDC, 0xE0)}
+)
 
 _FIXED = {0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8}
 _FIXED |= {0xD4: 2, 0xD5: 3, 0xD6: 5, 0xD7: 9, 0xD8: 17}  # extensions of a fixed size, with their code

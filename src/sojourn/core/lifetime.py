@@ -29,7 +29,7 @@ class Lifetime(msgspec.Struct, frozen=True, kw_only=True):
     a duration  the limit
     ``0``       the default: 30 minutes for `idle`, no limit for the others
     ``None``    no limit
-    negative    refused with `SettingError` (elsewhere it means "at once" or "never", so it means neither here)
+    negative    refused with `SettingError`: elsewhere it means "at once" or "never", so here it means neither
     ==========  =======================================================================================
 
     A session has expired when its time is reached, not only when it is passed. It never ends early; after its last use
@@ -48,7 +48,7 @@ class Lifetime(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("idle", "absolute", "renew"):
             if not (_seconds(getattr(self, name)) >= 0):  # catches NaN too
                 raise SettingError(
-                    f"Lifetime({name}=…) is no duration: give a timedelta or seconds, 0 for the default, None for no limit"
+                    f"Lifetime({name}=…): give a timedelta or seconds from 0 on (0: the default), or None for no limit"
                 )
 
     @property

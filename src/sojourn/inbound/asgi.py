@@ -122,13 +122,13 @@ class _Answer:
             await self._send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": ""})
             return
         # The reason is for the log: it names the store.
-        body = b"The session was changed by another request." if error.status_hint == 409 else b"Please try again soon."  # noqa: PLR2004
+        body = b"The session was changed by another request." if error.status_hint == 409 else b"Please try again soon."
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),
             (b"content-length", str(len(body)).encode()),
             (b"cache-control", b"no-store"),
         ]
-        if error.status_hint == 503:  # noqa: PLR2004
+        if error.status_hint == 503:
             headers.append((b"retry-after", b"1"))
         await self._send({"type": "http.response.start", "status": error.status_hint, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
@@ -137,8 +137,8 @@ class _Answer:
         status = message.get("status", 101)
         lines = await self._sessions.commit(
             self.session,
-            failed=status >= 500,  # noqa: PLR2004
-            counts=self._counts and status != 401,  # noqa: PLR2004 - a refusal is no use (R26)
+            failed=status >= 500,
+            counts=self._counts and status != 401,
         )
         if not self.session.looked and not lines:
             return message

@@ -30,5 +30,5 @@ class Listeners:
         for listener in self._listeners:
             try:
                 listener(event)
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever it is, the next listener and the visitor must not suffer
                 _log.exception("a listener failed on %s", type(event).__name__)

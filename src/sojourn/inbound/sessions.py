@@ -143,7 +143,7 @@ class Sessions:
         self._listeners.add(listener)
 
     async def start(self) -> None:
-        """Open the store and begin to sweep. Not needed, but tells early whether it works: raises `StoreUnavailable`."""
+        """Open the store and begin to sweep. Not needed, but raises `StoreUnavailable` early rather than late."""
         if isinstance(self.store, Opens):
             await self.store.open()
         if self._sweeper is not None:

@@ -37,7 +37,9 @@ class Sweeper:
         ended = 0
         while claimed := await self._store.claim(limit=BATCH, lease=LEASE):
             for record in claimed:
-                self._announce(SessionEnded.of(record, "absolute" if record.expires_at >= record.absolute_at else "idle"))
+                self._announce(
+                    SessionEnded.of(record, "absolute" if record.expires_at >= record.absolute_at else "idle")
+                )
             await self._store.forget(claimed)
             ended += len(claimed)
         return ended

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
+from typing import Self
 
 from sojourn.core.record import Record
 
@@ -41,7 +42,7 @@ class Turn:
         self._wanted = 0
         self.newest: Record | None = None
 
-    async def __aenter__(self) -> Turn:
+    async def __aenter__(self) -> Self:
         self._wanted += 1
         try:
             await self._lock.acquire()

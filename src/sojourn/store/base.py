@@ -2,10 +2,10 @@
 
 What holds for all of them:
 
-- **Absent is not an error.** A record that was never stored, has ended or has expired is absent, whether or not anything
-  has been swept. Errors are for a store that cannot answer: `StoreUnavailable` and its kinds.
-- **A save names what it replaces**, and happens only there, in one step: so no update is lost and nothing that has ended
-  comes back.
+- **Absent is not an error.** A record that was never stored, has ended or has expired is absent, whether or not
+  anything has been swept. Errors are for a store that cannot answer: `StoreUnavailable` and its kinds.
+- **A save names what it replaces**, and happens only there, in one step: so no update is lost and nothing that has
+  ended comes back.
 - **A move leaves a stub** at the old key. After a renewal within one epoch the stub leads on: `load`, `save` and
   `delete` follow it, for `load` until `GRACE` seconds after the first use of the new key. After a sign-in (the epoch
   differs) it leads nowhere: what comes with the old key is Gone.

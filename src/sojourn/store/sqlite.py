@@ -15,7 +15,8 @@ from typing import Any, Literal
 from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
 from sojourn.errors import SettingError
-from sojourn.store import sqlite_schema, sqlite_statements as statements
+from sojourn.store import sqlite_schema
+from sojourn.store import sqlite_statements as statements
 from sojourn.store.base import Change, Query
 from sojourn.store.sqlite_writer import Job, Writer
 

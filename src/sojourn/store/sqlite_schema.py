@@ -113,7 +113,9 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     ):
         raise StoreDamaged(f"{path} is a database of another application; give the store a file of its own")
     if version > VERSION:
-        raise StoreTooNew(f"{path} was made by a newer Sojourn (schema {version}, this one knows {VERSION}); upgrade Sojourn")
+        raise StoreTooNew(
+            f"{path} was made by a newer Sojourn (schema {version}, this one knows {VERSION}); upgrade Sojourn"
+        )
     return version
 
 

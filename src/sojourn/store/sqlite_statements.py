@@ -73,9 +73,7 @@ def create(connection: sqlite3.Connection, record: Record, now: float) -> None:
 
 def replace(connection: sqlite3.Connection, record: Record, over: Record) -> None:
     """Put `record` in the place of `over`, at the same key. Raises `Conflict` or `Gone`."""
-    found = connection.execute(
-        _REPLACE, (*_row(record), over.key, over.app, over.ref, over.version)
-    ).rowcount
+    found = connection.execute(_REPLACE, (*_row(record), over.key, over.app, over.ref, over.version)).rowcount
     if not found:
         _refuse(connection, over)
     _used(connection, record)
@@ -123,9 +121,12 @@ def delete(connection: sqlite3.Connection, key: str, app: str) -> bool:
 
 def moved(connection: sqlite3.Connection, key: str, app: str, now: float) -> bool:
     """Whether `key` was left at a sign-in, just now."""
-    return connection.execute(
-        "select 1 from stub where key = ? and app = ? and not leads and until > ?", (key, app, now)
-    ).fetchone() is not None
+    return (
+        connection.execute(
+            "select 1 from stub where key = ? and app = ? and not leads and until > ?", (key, app, now)
+        ).fetchone()
+        is not None
+    )
 
 
 def claim(connection: sqlite3.Connection, now: float, limit: int, lease: float) -> list[Record]:

@@ -116,7 +116,7 @@ class Writer:
         return answers
 
     def _patiently(self, action: Callable[[], Any]) -> Any:
-        """`action`, tried until another process lets us. Polls more often than SQLite's own handler, which naps long."""
+        """`action`, tried until another process lets us. Naps shorter than SQLite's own handler, whose naps add up."""
         give_up_at = time.monotonic() + self._busy
         nap = 0.0002
         while True:

@@ -33,7 +33,7 @@ def open_store(url: str, *, clock: Clock = time.time) -> Store:
 
 
 def _memory(url: str, clock: Clock) -> Store:
-    from sojourn.store.memory import MemoryStore  # noqa: PLC0415 - a store imports what it needs when it is named
+    from sojourn.store.memory import MemoryStore
 
     if url not in ("memory:", "memory://"):
         raise SettingError(f"{_shown(url)!r}: the store in memory is just memory:")
@@ -41,12 +41,14 @@ def _memory(url: str, clock: Clock) -> Store:
 
 
 def _sqlite(url: str, clock: Clock) -> Store:
-    from sojourn.store.sqlite import SqliteStore  # noqa: PLC0415
+    from sojourn.store.sqlite import SqliteStore
 
     parts = urlsplit(url)
     path = unquote(parts.path)
     if parts.netloc or not path.startswith("/") or path.endswith("/"):
-        raise SettingError(f"{_shown(url)!r}: write sqlite:///file.db, or sqlite:////var/lib/file.db for an absolute path")
+        raise SettingError(
+            f"{_shown(url)!r}: write sqlite:///file.db, or sqlite:////var/lib/file.db for an absolute path"
+        )
     settings = dict(parse_qsl(parts.query, keep_blank_values=True))
     durability = settings.pop("durability", "normal")
     busy = settings.pop("busy", "5")

@@ -1,0 +1,123 @@
+"""Contents: the attributes of a session during one request: decoded when asked for, with what changed in them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import uuid
+from typing import Any
+
+import msgspec
+
+from sojourn.core import codec
+from sojourn.core.codec import Attributes, Packed
+from sojourn.core.merge import Changes, FieldChanges
+from sojourn.core.view import View
+from sojourn.errors import Unreadable, ViewMismatch
+
+__all__ = ["Contents"]
+
+# What cannot change in place needs no second look at the end of the request.
+_IMMUTABLE = frozenset(
+    {str, int, float, bool, type(None), bytes, dt.datetime, dt.date, dt.time, dt.timedelta, decimal.Decimal, uuid.UUID}
+)
+
+
+class Contents:
+    """Packed attributes as they were found, and beside them what was handed out or assigned since."""
+
+    __slots__ = ("_assigned", "_found", "_live", "_views", "unreadable")
+
+    def __init__(self, data: bytes | None) -> None:
+        """`data`: of a record, None for a session that is not stored. Raises `codec.Undecodable`."""
+        self._found: Attributes = {} if data is None else codec.read(data)
+        self._live: dict[str, Any] = {}
+        self._views: dict[str, View] = {}
+        self._assigned: set[str] = set()  # set or deleted by the application
+        self.unreadable: dict[str, str] = {}
+        """Why an attribute could not be read, by name."""
+
+    def get(self, name: str) -> Any:
+        """The value of an attribute: the same object each time. Raises KeyError, or its kind `Unreadable`."""
+        try:
+            return self._live[name]
+        except KeyError:
+            pass
+        if name in self._assigned or name not in self._found:
+            raise KeyError(name)
+        if name not in self.unreadable:
+            try:
+                value = self._live[name] = codec.unpack(self._found[name])
+            except codec.Undecodable as error:
+                self.unreadable[name] = str(error)
+            else:
+                return value
+        raise Unreadable(name, self.unreadable[name])
+
+    def set(self, name: str, value: object) -> None:
+        """Put a value in."""
+        self._views.pop(name, None)
+        self._live[name] = value
+        self._assigned.add(name)
+
+    def delete(self, name: str) -> None:
+        """Take an attribute out, readable or not. Raises KeyError."""
+        if name not in self._live and (name in self._assigned or name not in self._found):
+            raise KeyError(name)
+        self._views.pop(name, None)
+        self._live.pop(name, None)
+        self._assigned.add(name)
+
+    def names(self) -> list[str]:
+        """The names of all attributes that can be read, in the order in which they came."""
+        return [name for name in dict.fromkeys((*self._found, *self._live)) if self._readable(name)]
+
+    def view(self, name: str, kind: type) -> Any:
+        """An attribute as an object of `kind`: the same object each time. Raises `ViewMismatch`."""
+        view = self._views.get(name)
+        if view is None:
+            packed = None if name in self._assigned else self._found.get(name)
+            view = self._views[name] = View(name, kind, packed, self._live.get(name, msgspec.UNSET))
+            self._live[name] = view.value
+        if view.kind is not kind:
+            raise ViewMismatch(f"session[{name!r}] is in use as {view.kind.__qualname__} in this request")
+        return view.value
+
+    def changes(self) -> dict[str, Packed | FieldChanges | None]:
+        """What differs from what was found. Raises `NotStorable`."""
+        deleted = (self._assigned - self._live.keys()) & self._found.keys()
+        changes: dict[str, Packed | FieldChanges | None] = dict.fromkeys(deleted)
+        for name, value in self._live.items():
+            if name in self._assigned or type(value) not in _IMMUTABLE:
+                change = self._change(name, value)
+                if change is not None:
+                    changes[name] = change
+        return changes
+
+    def committed(self, attributes: Attributes, changes: Changes) -> None:
+        """Go on from `attributes`, which hold `changes` and whatever others stored meanwhile.
+
+        That is seen where nothing was read yet. What was read here and not changed goes on being compared with what
+        was read; or another's change would be taken for ours, and undone.
+        """
+        read = {name: self._found[name] for name in self._live.keys() - changes.keys() if name in self._found}
+        self._found = {**attributes, **read}
+        self._assigned -= changes.keys()
+        for name in changes.keys() & self._views.keys():
+            self._views[name].committed()
+
+    def _readable(self, name: str) -> bool:
+        try:
+            self.get(name)
+        except KeyError:
+            return False
+        return True
+
+    def _change(self, name: str, value: object) -> Packed | FieldChanges | None:
+        found = self._found.get(name)
+        view = self._views.get(name)
+        if view is not None and name not in self._assigned:
+            return view.changes(found)
+        pack = codec.pack if view is None else codec.pack_field
+        packed = pack(value, f"session[{name!r}]")
+        return packed if found is None or not codec.same(packed, found) else None
