@@ -32,7 +32,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise Mistake(_why(error, host, port)) from None
-    listener.setblocking(False)
+    listener.settimeout(0)  # the workers' event loops wait, not their accept
     return listener
 
 

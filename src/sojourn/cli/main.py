@@ -13,8 +13,8 @@ _NEEDED = ("click", "granian")
 def main() -> None:
     """Run the command line and end the process with its exit status."""
     if not all(find_spec(name) for name in _NEEDED):
-        print("sojourn: the command line needs what is not installed: pip install 'sojourn[serve]'", file=sys.stderr)
+        sys.stderr.write("sojourn: the command line needs what is not installed: pip install 'sojourn[serve]'\n")
         sys.exit(2)
-    from sojourn.cli.commands import sojourn  # noqa: PLC0415 - it imports click, which may be missing until here
+    from sojourn.cli.commands import sojourn  # here, because it imports click
 
     sojourn()

@@ -28,7 +28,6 @@ class WorkerProcess:
     def __init__(self, process: asyncio.subprocess.Process, lifeline: int, answers: int) -> None:
         """`lifeline`: while it is open the worker runs. `answers`: where its one answer arrives."""
         self.pid = process.pid
-        self.serves = False
         self._process = process
         self._lifeline = lifeline
         self._answers = answers
@@ -77,9 +76,7 @@ class WorkerProcess:
             heard.cancel()
             gone.cancel()
             os.close(self._answers)
-        decoded = _ANSWER.decode(answer) if answer else None
-        self.serves = decoded is not None and not hasattr(decoded, "mistake")
-        return decoded
+        return _ANSWER.decode(answer) if answer else None
 
     async def ended(self) -> int:
         """Wait until it is gone; return its exit status, negative for a signal."""
@@ -106,10 +103,10 @@ async def _line(pipe: int) -> bytes:
     line = b""
     os.set_blocking(pipe, False)
     while not line.endswith(b"\n"):
-        readable: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(pipe, lambda done=readable: done.done() or done.set_result(None))
+        readable = asyncio.Event()
+        loop.add_reader(pipe, readable.set)
         try:
-            await readable
+            await readable.wait()
         finally:
             loop.remove_reader(pipe)
         piece = os.read(pipe, 65536)

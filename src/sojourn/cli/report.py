@@ -28,10 +28,10 @@ class Report:
     def started(self, orders: Orders, url: str, pids: list[int], ready: Ready) -> None:
         """All workers are there."""
         store = masked(orders.store)
-        rows = (("url", url), ("workers", " ".join(map(str, pids))), ("store", store), ("cookie", ready.cookie))
-        text = [f"sojourn serves {orders.target}", *(f"  {name:<8} {value}" for name, value in rows)]
-        fields = {"target": orders.target, "url": url, "workers": pids, "store": store, "cookie": ready.cookie}
-        self._say("started", "\n".join(text), **fields)
+        rows = {"url": url, "workers": " ".join(map(str, pids)), "store": store, "cookie": ready.cookie}
+        lines = [f"sojourn serves {orders.target}", *(f"  {name:<8} {value}" for name, value in rows.items())]
+        text = "\n".join(lines)
+        self._say("started", text, target=orders.target, url=url, workers=pids, store=store, cookie=ready.cookie)
         for warning in ready.warnings:
             self.warned(warning)
 
@@ -67,8 +67,9 @@ class Report:
         """Serving was not possible."""
         self._say("error", f"sojourn: {mistake}", sys.stderr, text=mistake)
 
-    def _say(self, event: str, text: str, stream: TextIO | None = None, **fields: object) -> None:
-        line = msgspec.json.encode({"event": event, **fields}).decode() if self._as_json else text
+    def _say(self, event: str, line: str, stream: TextIO | None = None, **fields: object) -> None:
+        if self._as_json:
+            line = msgspec.json.encode({"event": event, **fields}).decode()
         # Nobody listening any more is no reason to stop serving.
         with contextlib.suppress(OSError):
             print(line, file=stream or sys.stdout, flush=True)

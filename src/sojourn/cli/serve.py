@@ -29,11 +29,16 @@ def serve(
     drain: timedelta = timedelta(seconds=10),
     as_json: bool = False,
 ) -> int:
-    """Serve `MODULE:APP` until told to stop; return the exit status: 0, or 2 for a mistake of the user, told in one line."""
+    """Serve `MODULE:APP` until told to stop.
+
+    Return the exit status: 0 after a stop that all requests outlived, 1 after one that cut some off, 2 for a mistake of
+    the user, told in one line.
+    """
     report = Report(as_json=as_json)
+    if workers < 1:
+        report.refused(f"{workers} workers cannot serve; give --workers 1 or more")
+        return 2
     try:
-        if workers < 1:
-            raise Mistake(f"{workers} workers cannot serve; give --workers 1 or more")
         with listen(host, port) as listener:
             orders = Orders(
                 target=target,

@@ -39,6 +39,7 @@ class Supervisor:
         self._answered = 0
         self._served: Ready | None = None
         self._stopping = asyncio.Event()
+        self._mistake: Mistake | None = None
         self._in_time = True
 
     async def run(self) -> int:
@@ -46,12 +47,11 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
-        try:
-            async with asyncio.TaskGroup() as keepers:
-                for _ in range(self._wanted):
-                    keepers.create_task(self._keep())
-        except* Mistake as mistakes:
-            raise mistakes.exceptions[0] from None
+        async with asyncio.TaskGroup() as keepers:
+            for _ in range(self._wanted):
+                keepers.create_task(self._keep())
+        if self._mistake is not None:
+            raise self._mistake
         self._report.stopped()
         return 0 if self._in_time else 1
 
@@ -61,12 +61,10 @@ class Supervisor:
         before: int | None = None
         while not self._stopping.is_set():
             worker = await WorkerProcess.start(self._orders, self._listener)
-            try:
-                ready = await self._begin(worker, before)
-                status = await worker.ended()
-            finally:
-                worker.kill()
-                self._running.discard(worker)
+            self._running.add(worker)
+            ready = await self._begin(worker, before)
+            status = await worker.ended()
+            self._running.discard(worker)
             if self._stopping.is_set():
                 break
             failures = 0 if ready else failures + 1
@@ -78,32 +76,35 @@ class Supervisor:
 
     async def _begin(self, worker: WorkerProcess, before: int | None) -> bool:
         """Wait until a new worker serves; False when it never will."""
-        self._running.add(worker)
         if self._stopping.is_set():
             worker.stop()
         answer = await worker.answer()
         if isinstance(answer, Ready):
             self._served = self._served or answer
+            if before is not None:
+                self._report.replaced(before, worker.pid)
         elif self._served is None and not self._stopping.is_set():
             self._give_up(worker, answer)
         elif isinstance(answer, Refused):
             self._report.warned(answer.mistake)
-        self._announce(worker, before)
+        if before is None:
+            self._announce()
         return isinstance(answer, Ready)
 
     def _give_up(self, worker: WorkerProcess, answer: Refused | None) -> None:
-        """Stop at the first start when the worker says that trying again cannot help."""
+        """At the first start, stop when a worker says that trying again cannot help."""
         if isinstance(answer, Refused):
-            raise Mistake(answer.mistake)
-        if (worker.status or 0) > 0:
-            raise Mistake(f"a worker ended with status {worker.status} while it imported {self._orders.target}")
+            self._mistake = Mistake(answer.mistake)
+        elif (worker.status or 0) > 0:
+            what = f"a worker ended with status {worker.status} before it served {self._orders.target}"
+            self._mistake = Mistake(f"{what}; see what the application does when it is imported")
+        if self._mistake is not None:
+            self._stopping.set()
+            for each in self._running:
+                each.kill()
 
-    def _announce(self, worker: WorkerProcess, before: int | None) -> None:
-        """Say once that all is up, and then who came for whom."""
-        if before is not None:
-            if worker.serves:
-                self._report.replaced(before, worker.pid)
-            return
+    def _announce(self) -> None:
+        """Say that all is up, once the first worker of every place has served or died."""
         self._answered += 1
         if self._answered == self._wanted and self._served:
             pids = sorted(each.pid for each in self._running)

@@ -12,9 +12,9 @@ import time
 
 import msgspec
 
-from sojourn.cli.worker.lifespan import Lifespan
 from sojourn.cli.mistake import Mistake, told
 from sojourn.cli.orders import Answer, Orders, Ready, Refused
+from sojourn.cli.worker.lifespan import Lifespan
 from sojourn.cli.worker.server import Server, new_event_loop
 from sojourn.cli.worker.target import load
 from sojourn.cli.worker.wrap import Wrapped, wrap
@@ -72,12 +72,16 @@ async def _serve(server: Server, wrapped: Wrapped, answers: int) -> int:
         raise Mistake(f"the application did not start: {told(error)}; mend its lifespan") from error
     serving = asyncio.create_task(server.serve(lifespan.app))
     await server.accepts()
+    if serving.done():
+        await serving
     _answer(answers, Ready(cookie=wrapped.cookie, warnings=wrapped.warnings))
     stop = asyncio.create_task(told_to_stop.wait())
     await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
     server.stop()
     await serving
     await lifespan.stop()
+    if wrapped.sessions is not None:
+        await wrapped.sessions.close()  # for an application that knows no lifespan
     return 0 if told_to_stop.is_set() else 1
 
 

@@ -27,20 +27,20 @@ class Lifespan:
     async def start(self) -> None:
         """Wait until the application is ready; raise what it raises, `RuntimeError` for a failure without exception."""
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self._state}
-        self._task = asyncio.create_task(self._run(scope))
-        reply = await self._ask("lifespan.startup")
+        task = asyncio.create_task(self._run(scope))
+        reply = await self._ask(task, "lifespan.startup")
         if reply is None:
-            self._task = None
-        elif reply["type"] == "lifespan.startup.failed":
-            # Frameworks send the traceback and raise: the exception says more, and in one line.
-            await asyncio.wait({self._task}, timeout=1)
-            error = self._task.exception() if self._task.done() else None
-            raise error or RuntimeError(reply.get("message", ""))
+            return
+        if reply["type"] == "lifespan.startup.failed":
+            # Frameworks send the whole traceback and then raise: the exception can be told in a line.
+            await asyncio.wait({task}, timeout=1)
+            raise (task.exception() if task.done() else None) or RuntimeError(reply.get("message", ""))
+        self._task = task
 
     async def stop(self) -> None:
         """Let the application close what it opened; raise what it raises."""
-        if self._task is not None and not self._task.done():
-            await self._ask("lifespan.shutdown")
+        if self._task is not None:
+            await self._ask(self._task, "lifespan.shutdown")
             await self._task
 
     @property
@@ -58,14 +58,12 @@ class Lifespan:
     async def _run(self, scope: Scope) -> None:
         await self._app(scope, self._requests.get, self._replies.put)
 
-    async def _ask(self, what: str) -> Message | None:
+    async def _ask(self, task: asyncio.Task[None], what: str) -> Message | None:
         """Send one message and wait for the reply; None when the application returned or raised instead."""
-        assert self._task is not None
         self._requests.put_nowait({"type": what})
         reply = asyncio.create_task(self._replies.get())
-        await asyncio.wait({reply, self._task}, return_when=asyncio.FIRST_COMPLETED)
-        if not self._replies.empty():
-            await asyncio.sleep(0)
+        await asyncio.wait({reply, task}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.sleep(0)  # a reply just before the end counts
         if reply.done():
             return reply.result()
         reply.cancel()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import importlib
 import inspect
 import sys
@@ -22,6 +21,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_WANTED = "name an ASGI application, a callable of (scope, receive, send)"
+
 
 def load(target: str) -> Application:
     """Import the application that `target` names, from the current directory first."""
@@ -30,14 +31,11 @@ def load(target: str) -> Application:
         raise Mistake(f"{target!r} names no application; write MODULE:APP, as in shop:app")
     sys.path.insert(0, str(Path.cwd()))
     found: object = _module(module_name)
-    try:
-        for name in path.split("."):
-            found = _attribute(found, name, module_name)
-    except Mistake:
-        raise
-    except Exception as error:
-        raise Mistake(f"{target} raised {told(error)}") from error
-    _check(found, target)
+    for name in path.split("."):
+        found = _attribute(found, name, module_name)
+    problem = _problem(found)
+    if problem is not None:
+        raise Mistake(f"{target} {problem}")
     return cast("Application", found)
 
 
@@ -64,26 +62,26 @@ def _attribute(holder: object, name: str, module_name: str) -> object:
     try:
         return getattr(holder, name)
     except AttributeError:
-        public = [each for each in dir(holder) if not each.startswith("_")]
-        near = difflib.get_close_matches(name, public) or [each for each in public if callable(getattr(holder, each))]
-        advice = f"did you mean {_listed(near[:3])}?" if near else "give the name of your application"
+        public = {each: value for each, value in vars(holder).items() if not each.startswith("_")}
+        applications = [each for each, value in public.items() if _problem(value) is None]
+        near = difflib.get_close_matches(name, public) or applications[:3]
+        advice = f"did you mean {_listed(near)}?" if near else "give the name of your application"
         raise Mistake(f"{module_name} has no {name!r}; {advice}") from None
 
 
-def _check(found: object, target: str) -> None:
-    """Refuse what could only fail at the first request."""
-    wanted = "name an ASGI application, a callable of (scope, receive, send)"
+def _problem(found: object) -> str | None:
+    """Say why something cannot be an ASGI application, where that shows before the first request."""
     if inspect.isclass(found):
-        raise Mistake(f"{target} is a class; name an instance of it")
+        return "is a class; name an instance of it"
     if not callable(found):
-        raise Mistake(f"{target} is of type {type(found).__name__} and cannot be called; {wanted}")
+        return f"is of type {type(found).__name__} and cannot be called; {_WANTED}"
     try:
         inspect.signature(found).bind("scope", "receive", "send")
     except TypeError:
-        kind = "function" if inspect.isroutine(found) or isinstance(found, functools.partial) else type(found).__name__
-        raise Mistake(f"{target} ({kind}) does not take what ASGI passes; {wanted}") from None
-    except ValueError:  # some built-in callables tell no signature: their first request will show
-        return
+        return f"does not take what ASGI passes; {_WANTED}"
+    except ValueError:  # some built-in callables tell no signature
+        return None
+    return None
 
 
 def _listed(names: list[str]) -> str:

@@ -27,7 +27,9 @@ def wrap(app: Application, orders: Orders) -> Wrapped:
     """Put `SessionMiddleware` around the application, unless it has it."""
     found = middleware(app)
     if SessionMiddleware in found:
-        warning = f"{orders.target} has Sojourn's SessionMiddleware and is served as it is; --store and times are its own"
+        warning = (
+            f"{orders.target} has Sojourn's SessionMiddleware and is served as it is; --store and times are its own"
+        )
         return Wrapped(app, None, "as the application's own SessionMiddleware sets it", [warning])
     warnings = sorted(_warning(orders, name_of(kind)) for kind in found if keeps_sessions(kind))
     if orders.replace_sessions:
