@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -31,13 +32,15 @@ def values(headers: Iterable[bytes], name: bytes) -> list[bytes]:
     """
     found: list[bytes] = []
     for header in headers:
-        if name not in header:
-            continue
-        for pair in header.split(b";"):
-            key, equals, value = pair.partition(b"=")
-            if equals and key.strip(b" \t") == name and (value := value.strip(b" \t")) not in found:
-                found.append(value)
-    return found
+        if name in header:
+            found += [value.strip(b" \t") for value in _pairs(name).findall(header)]
+    return list(dict.fromkeys(found)) if len(found) > 1 else found
+
+
+@lru_cache(maxsize=64)
+def _pairs(name: bytes) -> re.Pattern[bytes]:
+    """Finds the values of that name: a pair is what stands between two `;`, and its name ends at its first `=`."""
+    return re.compile(rb"(?:^|;)[ \t]*" + re.escape(name) + rb"[ \t]*=([^;]*)")
 
 
 class Cookie(msgspec.Struct, frozen=True, kw_only=True):

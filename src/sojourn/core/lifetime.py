@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
-
-import msgspec
+from functools import cached_property
 
 from sojourn.errors import SettingError
 
@@ -20,7 +20,8 @@ IDLE = timedelta(minutes=30)  # the facility's default, as in WebSphere and the 
 GRACE = 60.0  # seconds for which requests in flight may still come with an id that was renewed; see `Lifetime.renew`
 
 
-class Lifetime(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Lifetime:
     """When a session ends by itself, and when it gets a new id.
 
     Each limit is a timedelta, or a number of seconds.
@@ -51,19 +52,29 @@ class Lifetime(msgspec.Struct, frozen=True, kw_only=True):
                     f"Lifetime({name}=…): give a timedelta or seconds from 0 on (0: the default), or None for no limit"
                 )
 
-    @property
+    @cached_property
     def idle_seconds(self) -> float:
         """The idle limit in seconds, `math.inf` when there is none."""
         return _seconds(self.idle) or IDLE.total_seconds()
 
-    @property
+    @cached_property
     def slack(self) -> float:
         """Seconds between two writes of the time of use."""
         return min(60.0, self.idle_seconds / 20)
 
+    @cached_property
+    def absolute_seconds(self) -> float:
+        """The absolute limit in seconds, `math.inf` when there is none."""
+        return _seconds(self.absolute) or math.inf
+
+    @cached_property
+    def renew_seconds(self) -> float:
+        """The age at which an id is renewed, in seconds, `math.inf` when it never is."""
+        return _seconds(self.renew) or math.inf
+
     def absolute_at(self, created_at: float) -> float:
         """When a session created then ends at the latest."""
-        return created_at + (_seconds(self.absolute) or math.inf)
+        return created_at + self.absolute_seconds
 
     def expires_at(self, now: float, absolute_at: float) -> float:
         """When a session used `now` expires."""
@@ -75,7 +86,7 @@ class Lifetime(msgspec.Struct, frozen=True, kw_only=True):
 
     def renewal_due(self, renewed_at: float, now: float) -> bool:
         """Whether the id is old enough for a new one."""
-        return now - renewed_at >= (_seconds(self.renew) or math.inf)
+        return now - renewed_at >= self.renew_seconds
 
 
 def _seconds(limit: timedelta | float | None) -> float:

@@ -18,6 +18,8 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+_STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+
 INTERNAL_ERROR = 1011  # RFC 6455 §7.4.1: the server cannot fulfil the request
 
 
@@ -39,13 +41,15 @@ class SessionMiddleware:
             await self._lifespan(scope, receive, send)
             return
         answer = _Answer(self.sessions, scope, send)
+        cookies = [value for name, value in scope["headers"] if name == b"cookie"]
         try:
-            headers = [value for name, value in scope["headers"] if name == b"cookie"]
-            session = answer.session = await self.sessions.open(headers, scope["path"])
+            session = self.sessions.fresh(cookies, scope["path"])
+            if session is None:
+                session = await self.sessions.open(cookies)
         except StoreError as error:
             await answer.refuse(error)
             return
-        scope["session"] = session
+        scope["session"] = answer.session = session
         try:
             await self.app(scope, receive, answer.send)
             if session.looked:
@@ -86,30 +90,34 @@ class _Answer:
         self._started = False
         self._refused = False
 
-    async def send(self, message: Message) -> None:
-        if self._refused:
-            return  # what is left of an answer that was replaced
-        if not self._started and message["type"] in (
-            "http.response.start",
-            "websocket.accept",
-            "websocket.http.response.start",
-        ):
-            self._started = True
-            if self.session.looked or self._sessions.touches_always:
-                try:
-                    message = await self._commit(message)
-                except (StoreError, Contradiction) as error:
-                    await self.refuse(error)
-                    return
+    def send(self, message: Message) -> Awaitable[None]:
+        """Pass a message on, and the first one through the commit. No coroutine for what needs none."""
+        if self._started or message["type"] not in _STARTS:
+            return self._drop() if self._refused else self._send(message)
+        self._started = True
+        if self.session.looked or self._sessions.touches_always:
+            return self._start(message)
+        self.session.advance(Stage.STARTED)
+        return self._send(message)
+
+    async def _start(self, message: Message) -> None:
+        try:
+            message = await self._commit(message)
+        except (StoreError, Contradiction) as error:
+            await self.refuse(error)
+        else:
             self.session.advance(Stage.STARTED)
-        await self._send(message)
+            await self._send(message)
+
+    async def _drop(self) -> None:
+        """Swallow what is left of an answer that was replaced."""
 
     async def finish(self, *, failed: bool) -> None:
         """Commit what came after the response had started, or without any."""
         if self._refused:
             return
         try:
-            await self._sessions.commit(self.session, failed=failed, counts=self._counts)
+            await self._sessions.commit(self.session, failed=failed, counts=self._websocket)
         except SojournError:
             # Nobody can be told any more but the log of the server; unless it has something worse to tell.
             if not failed:

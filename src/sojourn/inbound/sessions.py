@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal
 
@@ -96,23 +96,28 @@ class Sessions:
 
     # --- a request -----------------------------------------------------------------------------------------------
 
-    async def open(self, headers: Iterable[bytes], path: str = "/") -> Session:
+    def fresh(self, headers: Sequence[bytes], path: str = "/") -> Session | None:
+        """The session of a request that has none yet, without asking the store; None when it has to be opened.
+
+        `headers`: the values of its Cookie headers.
+        """
+        if self._skip and path.startswith(self._skip):
+            session = Session(None, self._clock())
+            session.advance(Stage.SKIPPED)
+            return session
+        for header in headers:
+            if self._id_name in header:
+                return None
+        return Session(None, self._clock(), self._save_now)
+
+    async def open(self, headers: Sequence[bytes]) -> Session:
         """The session of a request with these Cookie headers. Raises `StoreUnavailable`.
 
         Asks the store only when one of them carries an id that can be ours.
         """
-        now = self._clock()
-        if self._skip and path.startswith(self._skip):
-            session = Session(None, now)
-            session.advance(Stage.SKIPPED)
-            return session
-        headers = list(headers)
-        values = cookies.values(headers, self._id_name) if headers else []
-        if not values:
-            return Session(None, now, self._save_now)
-        given, record = await self._find(values)
+        given, record = await self._find(cookies.values(headers, self._id_name))
         told = self._told(headers) if record is not None else None
-        return Session(record, now, self._save_now, given=given, told=told)
+        return Session(record, self._clock(), self._save_now, given=given, told=told)
 
     async def commit(self, session: Session, *, failed: bool = False, counts: bool = True) -> list[bytes]:
         """Carry out what the request did with its session. Returns the values of the Set-Cookie headers to send.
@@ -124,12 +129,17 @@ class Sessions:
         if not session.looked and not self._touch_always:
             return []
         dropped = self._manual or (failed and not self._save_failed)
-        outcome = await self._commits.commit(session, {} if dropped else session.changes(), counts=counts)
+        changes = {} if dropped else session.changes()
+        if session.stage is Stage.STARTED and not (changes or counts or session.ended):
+            return []  # nothing has come since the response started
+        outcome = await self._commits.commit(session, changes, counts=counts)
         return [] if session.stage is not Stage.OPEN else self._set_cookies(session, outcome)
 
     def close_session(self, session: Session) -> None:
         """Refuse further use: its request is over. Announces what could not be read."""
         session.advance(Stage.CLOSED)
+        if not session.looked or not self._listeners:
+            return
         for name, reason in session.unreadable.items():
             if name:
                 self._tell(events.AttributeUnreadable(ref=session.ref, app=self._app, name=name, reason=reason))
@@ -231,7 +241,7 @@ class Sessions:
             first = first or given
         return first, None
 
-    def _told(self, headers: Iterable[bytes]) -> int | None:
+    def _told(self, headers: Sequence[bytes]) -> int | None:
         """The version that the request tells; None when it tells none, or none that can be one."""
         values = cookies.values(headers, self._version_name)
         if len(values) != 1 or len(values[0]) > 15 or not values[0].isdigit():
