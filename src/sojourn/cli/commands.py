@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tempfile
@@ -73,11 +74,13 @@ def _serve(target: str, **options: Any) -> None:
 
 
 if find_spec("sojourn.demo") is not None:
+    from sojourn.demo import DEMO
 
     @sojourn.command("demo")
     @_where
     @click.option("--store", help="Where sessions are kept.", show_default="a SQLite file that goes with the demo")
     def _demo(store: str | None, **options: Any) -> None:
         """Serve a small shop whose cart survives `kill -9` of the worker that answers."""
+        os.environ[DEMO] = "1"  # the workers inherit it
         with tempfile.TemporaryDirectory(prefix="sojourn-") as directory:
             sys.exit(serve("sojourn.demo.shop:app", store=store or f"sqlite:///{directory}/sessions.db", **options))
