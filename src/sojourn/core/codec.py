@@ -79,7 +79,7 @@ def unpack(packed: Packed) -> Any:
     try:
         return ormsgpack.unpackb(memoryview(packed), ext_hook=opening)
     except (ValueError, TypeError) as error:  # what ormsgpack raises, also for whatever its hook raised
-        raise Undecodable(str(opening.error or error)) from None
+        raise Undecodable(opening.reason or str(error)) from None
 
 
 def same(packed: Packed, before: Packed) -> bool:
@@ -134,12 +134,15 @@ class _Packing:
 
     def pack(self, value: object) -> bytes:
         try:
-            return ormsgpack.packb(value, default=self, option=_OPTIONS)
+            packed = ormsgpack.packb(value, default=self, option=_OPTIONS)
         except TypeError as error:
             if "Dict key must be str" not in str(error):
                 raise
             # Rare enough that only those pay for it: a dict with other keys becomes an extension.
-            return ormsgpack.packb(self._with_maps(value, 0), default=self, option=_OPTIONS)
+            packed = ormsgpack.packb(self._with_maps(value, 0), default=self, option=_OPTIONS)
+        if b"\xc4" in packed or b"\xc5" in packed or b"\xc6" in packed:  # what binary data begins with
+            _refuse_buffers(value)
+        return packed
 
     def __call__(self, value: Any) -> Any:
         try:
@@ -158,7 +161,9 @@ class _Packing:
             return self._members(Code.SET if kind is set else Code.FROZENSET, value)
         if self.tagged:
             return self._nested(*extensions.named_parts(value))
-        return extensions.plain_fields(value)
+        fields = extensions.plain_fields(value)
+        _refuse_buffers(fields)
+        return fields
 
     def _nested(self, code: int, parts: list[Any]) -> ormsgpack.Ext:
         self._enter()
@@ -191,6 +196,19 @@ class _Packing:
         return self._nested(Code.MAP, [part for item in value.items() for part in item])
 
 
+def _refuse_buffers(value: object) -> None:
+    """Raise TypeError for what ormsgpack turns into bytes without a word: it has no option against it."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if type(value) is list:
+            waiting += value
+        elif type(value) is dict:
+            waiting += value.values()
+        elif isinstance(value, (bytearray, memoryview)):
+            raise TypeError(extensions.refusal(value))
+
+
 def _checked(code: int, payload: bytes) -> ormsgpack.Ext:
     # Refused here, since it would be refused when it is read.
     if deeper_than(payload, DEPTH):
@@ -213,20 +231,20 @@ def _explain(value: object, path: str, reason: str, *, tagged: bool) -> tuple[st
 
 
 class _Opening:
-    """The unpacking of one value: ormsgpack's hook for extensions. Keeps the first error, which ormsgpack drops."""
+    """The unpacking of one value: ormsgpack's hook for extensions. Keeps the first reason, which ormsgpack drops."""
 
-    __slots__ = ("error", "nesting")
+    __slots__ = ("nesting", "reason")
 
     def __init__(self) -> None:
         self.nesting = 0
-        self.error: Exception | None = None
+        self.reason: str | None = None
 
     def __call__(self, code: int, payload: bytes) -> Any:
         try:
             leaf = extensions.OPENERS.get(code)
             return leaf(payload) if leaf is not None else self._container(code, payload)
         except Exception as error:
-            self.error = self.error or error
+            self.reason = self.reason or _reason(code, error)
             raise
 
     def _container(self, code: int, payload: bytes) -> Any:
@@ -241,3 +259,10 @@ class _Opening:
         if type(parts) is not list:
             raise Undecodable("an extension that holds no list")
         return build(parts)
+
+
+def _reason(code: int, error: Exception) -> str:
+    if isinstance(error, Undecodable) or type(error) is LookupError:
+        return str(error)
+    # Another's text may show the value, on many lines.
+    return f"what is stored as {Code(code).name} is none ({type(error).__name__})"

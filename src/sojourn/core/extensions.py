@@ -9,7 +9,9 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
+import inspect
 import sys
+import types
 import typing
 import uuid
 import zoneinfo
@@ -37,10 +39,10 @@ __all__ = [
 class Code(enum.IntEnum):
     """The extension codes."""
 
-    BIG_INT = 1  # decimal digits
+    BIG_INT = 1  # two's complement, big endian
     DECIMAL = 2  # its text
     UUID = 3  # 16 bytes
-    DATETIME = 4  # ISO 8601, with the name of the zone behind it as in RFC 9557
+    DATETIME = 4  # ISO 8601, with the name of the zone behind it as in RFC 9557; `~` before it: the fold is 1
     DATE = 5
     TIME = 6
     TIMEDELTA = 7  # days, seconds, microseconds
@@ -56,30 +58,31 @@ class Code(enum.IntEnum):
 
 
 def _zoned(value: dt.datetime | dt.time) -> bytes:
-    name = value.tzinfo.key if isinstance(value.tzinfo, zoneinfo.ZoneInfo) else None
-    return (f"{value.isoformat()}[{name}]" if name else value.isoformat()).encode()
+    zone = value.tzinfo
+    name = zone.key if isinstance(zone, zoneinfo.ZoneInfo) else None
+    if name is None and zone is not None and type(zone) is not dt.timezone:
+        raise TypeError(
+            f"the time zone of type {_name(type(zone))} would come back as an offset; use zoneinfo.ZoneInfo"
+        )
+    return f"{'~' * value.fold}{value.isoformat()}{f'[{name}]' if name else ''}".encode()
 
 
 def _parse_datetime(payload: bytes) -> dt.datetime:
-    text, _, name = payload.decode("ascii").partition("[")
+    text, zone, fold = _parse_zoned(payload)
     value = dt.datetime.fromisoformat(text)
-    if not name:
-        return value
-    local = value.replace(tzinfo=zoneinfo.ZoneInfo(name.removesuffix("]")))
-    # The hour that comes twice in autumn: the stored offset tells which of the two.
-    return local if local.utcoffset() == value.utcoffset() else local.replace(fold=1)
+    return value.replace(tzinfo=zone or value.tzinfo, fold=fold)
 
 
 def _parse_time(payload: bytes) -> dt.time:
-    text, _, name = payload.decode("ascii").partition("[")
+    text, zone, fold = _parse_zoned(payload)
     value = dt.time.fromisoformat(text)
-    return value.replace(tzinfo=zoneinfo.ZoneInfo(name.removesuffix("]"))) if name else value
+    return value.replace(tzinfo=zone or value.tzinfo, fold=fold)
 
 
-def _parse_int(payload: bytes) -> int:
-    if len(payload) > 4300:  # CPython's own bound on a conversion that is quadratic
-        raise ValueError("an int of more than 4,300 digits")
-    return int(payload)
+def _parse_zoned(payload: bytes) -> tuple[str, zoneinfo.ZoneInfo | None, int]:
+    text, _, name = payload.decode("ascii").partition("[")
+    zone = zoneinfo.ZoneInfo(name.removesuffix("]")) if name else None
+    return text.removeprefix("~"), zone, int(text.startswith("~"))
 
 
 def _parse_timedelta(payload: bytes) -> dt.timedelta:
@@ -88,7 +91,7 @@ def _parse_timedelta(payload: bytes) -> dt.timedelta:
 
 
 LEAVES: dict[type, Callable[[Any], tuple[int, bytes]]] = {
-    int: lambda value: (Code.BIG_INT, str(value).encode()),
+    int: lambda value: (Code.BIG_INT, value.to_bytes(value.bit_length() // 8 + 1, signed=True)),
     decimal.Decimal: lambda value: (Code.DECIMAL, str(value).encode()),
     uuid.UUID: lambda value: (Code.UUID, value.bytes),
     dt.datetime: lambda value: (Code.DATETIME, _zoned(value)),
@@ -98,7 +101,7 @@ LEAVES: dict[type, Callable[[Any], tuple[int, bytes]]] = {
 }
 
 OPENERS: dict[int, Callable[[bytes], Any]] = {
-    Code.BIG_INT: _parse_int,
+    Code.BIG_INT: lambda payload: int.from_bytes(payload, signed=True),
     Code.DECIMAL: lambda payload: decimal.Decimal(payload.decode("ascii")),
     Code.UUID: lambda payload: uuid.UUID(bytes=payload),
     Code.DATETIME: _parse_datetime,
@@ -133,7 +136,25 @@ def plain_fields(value: object) -> Any:
         fields = fields_of(kind)
     except TypeError:
         raise TypeError(refusal(value)) from None
-    return {key: part for key, name in fields if (part := getattr(value, name)) is not msgspec.UNSET}
+    if (lacking := _lacking(kind)) is not None:
+        raise TypeError(f"{_name(kind)} cannot be made again without {lacking!r}: give it a default")
+    found = {key: part for key, name in fields if (part := getattr(value, name)) is not msgspec.UNSET}
+    if _is_model(kind):
+        found.update(value.model_extra or {})  # type: ignore[attr-defined]
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _lacking(kind: type) -> str | None:
+    """What a class must be given and is not stored of its objects, such as a transient field without a default."""
+    stored = {name for _, name in fields_of(kind)}
+    if _is_model(kind):
+        fields: dict[str, Any] = kind.model_fields  # type: ignore[attr-defined]
+        return next((name for name, field in fields.items() if field.is_required() and name not in stored), None)
+    for name, parameter in inspect.signature(kind).parameters.items():
+        if parameter.default is parameter.empty and name not in stored:
+            return name
+    return None
 
 
 @lru_cache(maxsize=1024)
@@ -165,10 +186,11 @@ def _resolve(name: str) -> type:
     module, _, qualified = name.partition(":")
     found: Any = sys.modules.get(module)
     for step in qualified.split("."):
-        found = getattr(found, step, None)
+        # Not getattr: a module or metaclass may answer that by importing something.
+        found = vars(found).get(step) if isinstance(found, (type, types.ModuleType)) else None
     if not isinstance(found, type):
         raise LookupError(  # noqa: TRY004 - of a name in the data, not of an argument
-            f"no class {name} in the modules that are imported"
+            f"no class {name[:80]!r} in the modules that are imported"
         )
     return found
 
@@ -177,7 +199,7 @@ def _open_enum(parts: list[Any]) -> enum.Enum:
     name, value = parts
     kind = _resolve(name)
     if not issubclass(kind, enum.Enum):
-        raise LookupError(f"{name} is no Enum")  # noqa: TRY004 - of a name in the data, not of an argument
+        raise LookupError(f"{name[:80]!r} is no Enum")  # noqa: TRY004 - of a name in the data, not of an argument
     return kind(value)
 
 
@@ -185,7 +207,7 @@ def _open_fields(parts: list[Any]) -> Any:
     name, stored = parts
     kind: Any = _resolve(name)
     if _is_model(kind):
-        return kind.model_validate(stored)
+        return kind.model_validate(stored, by_name=True)
     known = {name: stored[key] for key, name in fields_of(kind) if key in stored}
     if issubclass(kind, msgspec.Struct):
         return kind(**known)
@@ -220,9 +242,8 @@ def parts(value: object) -> Iterator[tuple[str, object]]:
     """The parts of a value, each with its step of the path."""
     if isinstance(value, dict):
         for key, part in value.items():
-            if type(key) is not str:
-                yield f".keys({key!r})" if isinstance(key, (int, float, bool)) else ".keys()", key
-            yield f"[{key!r}]" if isinstance(key, (str, int)) else "[…]", part
+            yield ".keys()", key
+            yield f"[{key!r}]" if type(key) in (str, bool) or (type(key) is int and abs(key) < 2**64) else "[…]", part
     elif isinstance(value, (list, tuple)):
         yield from ((f"[{index}]", part) for index, part in enumerate(value))
     elif isinstance(value, (set, frozenset)):
@@ -238,14 +259,19 @@ def parts(value: object) -> Iterator[tuple[str, object]]:
 
 def refusal(value: object) -> str:
     """Why a value of this type is refused, and what to do."""
-    kind = type(value)
-    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    name = _name(type(value))
     if "<locals>" in name:
         return f"the class {name} is defined in a function; define it in a module, where it can be found again"
+    if isinstance(value, (bytearray, memoryview)):
+        return f"{name} would come back as bytes; store bytes(…) of it"
     for base in (dict, list, tuple, str, int, float, bytes, set, dt.datetime, dt.date):
         if isinstance(value, base):
             return f"{name} would come back as a plain {base.__name__}; store {base.__name__}(…) of it"
     return f"the type {name} cannot be stored; keep its data (or an id to find it by) as plain types or a dataclass"
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
 
 
 # --- depth -----------------------------------------------------------------------------------------------------------
