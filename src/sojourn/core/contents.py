@@ -102,9 +102,9 @@ class Contents:
         """
         read = {name: self._found[name] for name in self._live.keys() - changes.keys() if name in self._found}
         self._found = {**attributes, **read}
-        self._assigned -= changes.keys()
-        for name in changes.keys() & self._views.keys():
-            self._views[name].committed()
+        for name, change in changes.items():
+            if isinstance(change, FieldChanges) and name in self._views:
+                self._views[name].committed(change)
 
     def _readable(self, name: str) -> bool:
         try:

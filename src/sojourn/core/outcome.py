@@ -79,8 +79,11 @@ def conclude(use: Use, stored: Record | None, lifetime: Lifetime, now: float) ->
 
     A failed handler (it raised, or answered 500 or above) makes no changes, unless `on_error="save"`; an end and a
     sign-in stand. A request whose id was renewed under its feet sets no cookie: the new id is on its way to the visitor
-    in another response. Nothing sets a cookie once the response has started.
+    in another response. Once the response has started no cookie can be set, so nothing is created and nobody is signed
+    in: also where the response never starts, because the handler raised or the visitor has gone.
     """
+    if use.started and (stored is None or use.renewed) and not use.ended:
+        return Outcome()
     if stored is None:
         return _create(use, lifetime, now)
     if use.ended:

@@ -260,13 +260,15 @@ class Session(MutableMapping[str, Any]):
         return self._contents.changes() if self._contents is not None else {}
 
     def committed(self, record: Record, attributes: Attributes | None, changes: Changes) -> None:
-        """Go on from `record`, which holds `attributes` (None: what was found), among them `changes`."""
+        """Go on from `record`, which holds `attributes` (None: what was found), among them `changes`.
+
+        The application may have gone on meanwhile: what it did since is still to be committed.
+        """
         if self._next_id is not None and record.key == self._next_id.key:
             self._given = self._owed_id = self._next_id
-        self._next_id = None
+            self._next_id = None
+            self._renew = self._renew and self._principal != record.principal
         self._record = record
-        self._principal = record.principal
-        self._renew = False
         if self._contents is not None and attributes is not None:
             self._contents.committed(attributes, changes)
 

@@ -35,12 +35,12 @@ class View:
         self.name = name
         self.kind = kind
         stored = None if packed is None else self._build(_unpack(name, packed))
-        self._before = {} if stored is None else self._fields(stored)
+        self._before: dict[str, Packed | None] = {} if stored is None else {**self._fields(stored)}
         if live is not msgspec.UNSET:
             self.value = self._build(live)
         elif stored is None:
             self.value = self._build({})
-            self._before = self._fields(self.value)  # looking at a view creates nothing
+            self._before = {**self._fields(self.value)}  # looking at a view creates nothing
         else:
             self.value = stored
 
@@ -48,14 +48,14 @@ class View:
         """The fields that are not as they were, None when all are. Raises `NotStorable`."""
         now = self._fields(self.value)
         changed: dict[str, Packed | None] = {k: field for k, field in now.items() if self._before.get(k) != field}
-        changed.update((key, None) for key in self._before if key not in now)
+        changed.update((key, None) for key, field in self._before.items() if field is not None and key not in now)
         if not changed:
             return None
         return FieldChanges(changed) if packed is not None else FieldChanges(now)
 
-    def committed(self) -> None:
-        """Take what is now as what is stored."""
-        self._before = self._fields(self.value)
+    def committed(self, changes: FieldChanges) -> None:
+        """Go on from a record that holds `changes`."""
+        self._before = {**self._before, **changes.fields}
 
     def _fields(self, value: object) -> dict[str, bytes]:
         path = f"session[{self.name!r}]"

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from sojourn.core.session import Session, Stage
-from sojourn.errors import Contradiction, SojournError, StoreError
+from sojourn.errors import Contradiction, SessionError, SojournError, StoreError
 from sojourn.inbound.sessions import Sessions
 
 __all__ = ["SessionMiddleware"]
@@ -78,7 +78,7 @@ class SessionMiddleware:
 class _Answer:
     """The answer to one request, on its way out through the session's commit."""
 
-    __slots__ = ("_counts", "_refused", "_send", "_sessions", "_started", "_websocket", "session")
+    __slots__ = ("_counts", "_failed", "_refused", "_send", "_sessions", "_started", "_websocket", "session")
 
     session: Session
 
@@ -88,6 +88,7 @@ class _Answer:
         self._websocket = scope["type"] == "websocket"
         self._counts = scope.get("method") != "OPTIONS"
         self._started = False
+        self._failed = False
         self._refused = False
 
     def send(self, message: Message) -> Awaitable[None]:
@@ -105,6 +106,9 @@ class _Answer:
             message = await self._commit(message)
         except (StoreError, Contradiction) as error:
             await self.refuse(error)
+        except SessionError:
+            self._started = False  # the application is told, and may answer something else
+            raise
         else:
             self.session.advance(Stage.STARTED)
             await self._send(message)
@@ -116,8 +120,9 @@ class _Answer:
         """Commit what came after the response had started, or without any."""
         if self._refused:
             return
+        self.session.advance(Stage.STARTED)
         try:
-            await self._sessions.commit(self.session, failed=failed, counts=self._websocket)
+            await self._sessions.commit(self.session, failed=failed or self._failed, counts=self._websocket)
         except SojournError:
             # Nobody can be told any more but the log of the server; unless it has something worse to tell.
             if not failed:
@@ -143,9 +148,10 @@ class _Answer:
 
     async def _commit(self, message: Message) -> Message:
         status = message.get("status", 101)
+        self._failed = status >= 500
         lines = await self._sessions.commit(
             self.session,
-            failed=status >= 500,
+            failed=self._failed,
             counts=self._counts and status != 401,
         )
         if not self.session.looked and not lines:

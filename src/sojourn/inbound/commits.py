@@ -51,14 +51,16 @@ class Commits:
 
         Raises `Contradiction`, `Overtaken` or `StoreUnavailable`; then nothing was written.
         """
-        use = self._use(session, changes, counts=counts)
-        outcome = self._conclude(use, session.record)
+        use, found = self._use(session, changes, counts=counts), session.record
+        outcome = self._conclude(use, found)
         if outcome.write == "touch" and outcome.record is not None:
             self.touches.add(outcome.record)
+        if outcome.write == "nothing":
+            self._tell_of_drop(use)
         if outcome.write in ("nothing", "touch"):
             return outcome
         # In a task of its own: a request that is cancelled meanwhile leaves nothing half done.
-        writing = asyncio.get_running_loop().create_task(self._write(session, use, outcome))
+        writing = asyncio.get_running_loop().create_task(self._write(session, use, found, outcome))
         self._writing.add(writing)
         writing.add_done_callback(self._writing.discard)
         return await asyncio.shield(writing)
@@ -69,8 +71,8 @@ class Commits:
             await asyncio.wait(self._writing)
         await self.touches.flush()
 
-    async def _write(self, session: Session, use: Use, outcome: Outcome) -> Outcome:
-        found = stored = session.record
+    async def _write(self, session: Session, use: Use, found: Record | None, outcome: Outcome) -> Outcome:
+        stored = found
         try:
             async with self._turns.take(use.ref) as turn:
                 if turn.newest is not None:
@@ -89,8 +91,7 @@ class Commits:
                         return outcome
         except Gone:
             session.lost()
-            if use.changes:
-                self._tell(events.ChangesDropped(ref=use.ref, app=use.app, names=tuple(use.changes)))
+            self._tell_of_drop(use)
             return Outcome()
         raise Overtaken(f"session {use.ref}: {TRIES} saves in a row met a newer version; nothing was saved, try again")
 
@@ -161,6 +162,10 @@ class Commits:
             self._tell(events.IdRenewed(**name, principal=record.principal, epoch=record.epoch))
         if use.started and use.changes:
             self._tell(events.ChangedLate(**name, names=tuple(use.changes)))
+
+    def _tell_of_drop(self, use: Use) -> None:
+        if use.changes:
+            self._tell(events.ChangesDropped(ref=use.ref, app=use.app, names=tuple(use.changes)))
 
     def _tell(self, event: events.Event) -> None:
         self._listeners.tell(event)

@@ -77,7 +77,7 @@ class Sessions:
         self._app = app
         self._manual = save == "manual"
         self._save_failed = on_error == "save"
-        self._touch_always = touch == "always"
+        self.touches_always = touch == "always"
         self._skip = tuple(skip)
         self._clock = clock
         self._id_name = self.cookie.name.encode()
@@ -89,7 +89,7 @@ class Sessions:
             node=node if node is not None else f"{platform.node()}:{os.getpid()}",
             lifetime=self.lifetime,
             clock=clock,
-            touch_always=self._touch_always,
+            touch_always=self.touches_always,
             refuse_contradictions=on_conflict == "fail",
         )
         self._commits = Commits(self.store, rules, self._listeners)
@@ -126,7 +126,7 @@ class Sessions:
         Can be called again for what comes later in the same request. Raises `NotStorable`, `Contradiction`,
         `Overtaken` or `StoreUnavailable`; then nothing was written.
         """
-        if not session.looked and not self._touch_always:
+        if not session.looked and not self.touches_always:
             return []
         dropped = self._manual or (failed and not self._save_failed)
         changes = {} if dropped else session.changes()
@@ -166,11 +166,6 @@ class Sessions:
         await self._commits.finish()
         if isinstance(self.store, Opens):
             await self.store.close()
-
-    @property
-    def touches_always(self) -> bool:
-        """Whether a request that carries a session uses it, whatever the application does."""
-        return self._touch_always
 
     async def flush(self) -> None:
         """Write the times of use that are waiting to be written."""

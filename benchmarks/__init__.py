@@ -1,0 +1,1 @@
+"""What a session costs, beside the bare application and a peer, in one run on one machine."""

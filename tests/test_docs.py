@@ -1,0 +1,32 @@
+"""The pages say what the code says."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+from sojourn.core.outcome import conclude
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+
+
+def test_the_page_on_requests_shows_the_table_that_decides() -> None:
+    page = (ROOT / "docs/explanation/life-of-a-request.md").read_text()
+    docstring = inspect.getdoc(conclude) or ""
+    table = docstring[docstring.index("==") : docstring.rindex("==") + 2]
+
+    assert table in page
+
+
+def test_every_link_of_a_page_leads_to_a_file() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
+
+
+def test_every_file_that_a_page_names_exists() -> None:
+    for page in PAGES:
+        for name in re.findall(r"`((?:core|store|inbound|cli|demo)/\w+\.py)`", page.read_text()):
+            assert (ROOT / "src/sojourn" / name).exists(), f"{page.relative_to(ROOT)} names {name}"
