@@ -51,7 +51,7 @@ def read(data: bytes) -> dict[str, Packed]:
     """The attributes in the data of a record, not yet decoded. Raises `Undecodable`."""
     try:
         attributes: dict[str, Packed] = {**_attributes.decode(data)}
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Undecodable(f"the data is no map of attributes: {error}") from None
     if _map_size(data) != len(attributes):
         raise Undecodable("the data holds an attribute twice")

@@ -302,7 +302,7 @@ def deeper_than(packed: bytes, limit: int) -> bool:
         open_counts.append(values)
         while open_counts and not open_counts[-1]:
             open_counts.pop()
-        if len(open_counts) > limit:
+        if len(open_counts) > limit + 1:  # the first is the value itself
             return True
     return False
 
