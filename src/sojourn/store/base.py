@@ -109,12 +109,19 @@ class Lists(Protocol):
     """A store that can be searched."""
 
     async def find(self, query: Query, *, limit: int = 100, after: str = "") -> list[Record]:
-        """The first `limit` live records that fit, in the order of their refs; `after` a ref for the next page."""
+        """The first `limit` live records that fit, in the order of their refs; `after` a ref for the next page.
+
+        A page ends between two refs, so it is longer where sessions of several applications share its last one.
+        """
         ...
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """A record was saved or has ended. `number` rises by one for each: a gap means that changes were missed."""
+    """A record was saved, or is at its key no longer.
+
+    `number` rises by one for each: a gap means that some were missed. A move is two changes: the record has left the old key (`ended`), and is saved at the new one. Both name the new
+    version. `key` is always the record's own, even where another key leads to it.
+    """
 
     number: int
     key: str

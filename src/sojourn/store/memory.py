@@ -55,22 +55,23 @@ class MemoryStore:
         place = (record.key, record.app)
         if over is None:
             self._clear(record)
-            if place in self._stubs:
-                raise Conflict
         else:
             stored = self._unclaimed(over.key, over.app)
             if stored is None or stored.ref != over.ref:
                 raise Gone
             if stored.version != over.version or stored.key != over.key:
                 raise Conflict(stored)
+            if self._refs.get((record.ref, record.app), over.key) != over.key:
+                raise Conflict
             if record.key != over.key:
                 if place in self._records or place in self._stubs:
                     raise Conflict
                 self._leave_stub(over, record)
+            self._refs.pop((over.ref, over.app), None)
         self._records[place] = record
         self._refs[record.ref, record.app] = record.key
         self._used(record)
-        self._announce(record, ended=False)
+        self._announce(record, version=record.version, node=record.node, ended=False)
 
     async def touch(self, record: Record) -> bool:
         """As `Store`."""
@@ -122,7 +123,9 @@ class MemoryStore:
         """As `Lists`."""
         now = self._clock()
         fitting = (r for r in self._records.values() if r.ref > after and r.expires_at > now and _fits(r, query))
-        return sorted(fitting, key=lambda record: (record.ref, record.app))[:limit]
+        found = sorted(fitting, key=lambda record: (record.ref, record.app))
+        page = found[:limit]
+        return page + [record for record in found[limit:] if page and record.ref == page[-1].ref]
 
     async def watch(self) -> AsyncIterator[Change]:
         """As `Watches`."""
@@ -143,25 +146,33 @@ class MemoryStore:
     def _clear(self, record: Record) -> None:
         """Make sure that `record` can be created. What has expired is absent, so it is in nobody's way."""
         now = self._clock()
-        known = self._refs.get((record.ref, record.app))
-        for place in ((record.key, record.app), (known or "", record.app)):
-            stored = self._records.get(place)
-            if stored is None:
-                continue
-            if stored.expires_at > now or place in self._claims:
+        keys = {record.key: True, self._refs.get((record.ref, record.app), record.key): True}
+        in_the_way = [self._records[key, record.app] for key in keys if (key, record.app) in self._records]
+        for stored in in_the_way:
+            if (stored.key, stored.app) in self._claims:
+                raise Conflict
+            if stored.expires_at > now:
                 raise Conflict(stored)
+        stub = self._stubs.get((record.key, record.app))
+        if stub is not None and all(stub.to != stored.key for stored in in_the_way):
+            raise Conflict
+        for stored in in_the_way:
             self._remove(stored)
 
     def _leave_stub(self, old: Record, new: Record) -> None:
         leads = new.epoch == old.epoch
+        until = None if leads else self._clock() + GRACE
         left = (old.key, old.app)
         behind = self._behind.pop(left, [])
         for place in behind:
             stub = self._stubs[place]
-            self._stubs[place] = msgspec.structs.replace(stub, to=new.key, leads=stub.leads and leads)
-        self._stubs[left] = _Stub(new.key, leads, None if leads else self._clock() + GRACE)
+            stub.to = new.key
+            if stub.leads and not leads:  # left at this sign-in, as the key before the last
+                stub.leads, stub.until = False, until
+        self._stubs[left] = _Stub(new.key, leads, until)
         self._behind[new.key, new.app] = [*behind, left]
         del self._records[left]
+        self._announce(old, version=new.version, node=new.node, ended=True)
 
     def _used(self, record: Record) -> None:
         """Once the new key is in use, the old ones are followed for the grace time alone."""
@@ -184,16 +195,16 @@ class MemoryStore:
         self._claims.pop(place, None)
         for stub in self._behind.pop(place, ()):
             del self._stubs[stub]
-        self._announce(record, ended=True)
+        self._announce(record, version=record.version, node=record.node, ended=True)
 
-    def _announce(self, record: Record, *, ended: bool) -> None:
+    def _announce(self, record: Record, *, version: int, node: str, ended: bool) -> None:
         self._changes += 1
         change = Change(
             number=self._changes,
             key=record.key,
             app=record.app,
-            version=record.version,
-            node=record.node,
+            version=version,
+            node=node,
             ended=ended,
         )
         for changes in self._watchers:

@@ -116,6 +116,8 @@ class SqliteStore:
     async def find(self, query: Query, *, limit: int = 100, after: str = "") -> list[Record]:
         """As `Lists`. Runs beside the reads of requests, since it may take long."""
         now = self._clock()
+        if self._reader is None:
+            await self._open_reader()
         return await asyncio.to_thread(self._find, query, limit, after, now)
 
     async def watch(self) -> AsyncIterator[Change]:

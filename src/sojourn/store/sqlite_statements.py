@@ -59,25 +59,36 @@ def load(connection: sqlite3.Connection, key: str, app: str, now: float) -> Reco
 
 def create(connection: sqlite3.Connection, record: Record, now: float) -> None:
     """Store what is new. Raises `Conflict`."""
-    expired = connection.execute(
-        f"select {_COLUMNS} from session where app = ?1 and (key = ?2 or ref = ?3) "  # noqa: S608
-        "and expires_at <= ?4 and claimed_until is null",
-        (record.app, record.key, record.ref, now),
+    in_the_way = connection.execute(
+        f"select {_COLUMNS}, claimed_until from session where app = ?1 and (key = ?2 or ref = ?3) "  # noqa: S608
+        "order by key = ?2 desc",
+        (record.app, record.key, record.ref),
     ).fetchall()
-    for row in expired:  # what has expired is absent, so it is in nobody's way
-        _remove(connection, _record(row))
-    _refuse_stub(connection, record)
-    _insert(connection, record)
-    _note(connection, record, ended=False)
+    expired = [_record(row[:-1]) for row in in_the_way]
+    for stored, row in zip(expired, in_the_way, strict=True):
+        if row[-1] is not None:
+            raise Conflict
+        if stored.expires_at > now:
+            raise Conflict(stored)
+    stub = _target(connection, record)
+    if stub is not None and all(stub != stored.key for stored in expired):
+        raise Conflict
+    for stored in expired:  # what has expired is absent, so it is in nobody's way
+        _remove(connection, stored)
+    connection.execute(_INSERT, _row(record))
+    _note(connection, record)
 
 
 def replace(connection: sqlite3.Connection, record: Record, over: Record) -> None:
     """Put `record` in the place of `over`, at the same key. Raises `Conflict` or `Gone`."""
-    found = connection.execute(_REPLACE, (*_row(record), over.key, over.app, over.ref, over.version)).rowcount
+    try:
+        found = connection.execute(_REPLACE, (*_row(record), over.key, over.app, over.ref, over.version)).rowcount
+    except sqlite3.IntegrityError:  # the ref is another's
+        raise Conflict from None
     if not found:
         _refuse(connection, over)
     _used(connection, record)
-    _note(connection, record, ended=False)
+    _note(connection, record)
 
 
 def move(connection: sqlite3.Connection, record: Record, over: Record, now: float) -> None:
@@ -86,27 +97,35 @@ def move(connection: sqlite3.Connection, record: Record, over: Record, now: floa
     if stored is None or stored.key != over.key or stored.ref != over.ref or stored.version != over.version:
         _refuse(connection, over)
     leads = record.epoch == over.epoch
-    if connection.execute("select 1 from session where key = ? and app = ?", (record.key, record.app)).fetchone():
+    until = None if leads else now + GRACE
+    taken = connection.execute(
+        "select 1 from session where app = ?1 and (key = ?2 or ref = ?3) and key <> ?4",
+        (record.app, record.key, record.ref, over.key),
+    ).fetchone()
+    if taken or _target(connection, record) is not None:
         raise Conflict
-    _refuse_stub(connection, record)
     connection.execute("delete from session where key = ? and app = ?", (over.key, over.app))
-    _insert(connection, record)
+    connection.execute(_INSERT, _row(record))
     connection.execute(
-        "update stub set target = ?, leads = leads and ? where target = ? and app = ?",
-        (record.key, leads, over.key, over.app),
+        # A stub that led until now was left at this sign-in, as the key before the last.
+        "update stub set target = ?1, leads = leads and ?2, until = case when leads and not ?2 then ?3 else until end "
+        "where target = ?4 and app = ?5",
+        (record.key, leads, until, over.key, over.app),
     )
     connection.execute(
         "insert into stub (key, app, target, leads, until) values (?, ?, ?, ?, ?)",
-        (over.key, over.app, record.key, leads, None if leads else now + GRACE),
+        (over.key, over.app, record.key, leads, until),
     )
-    _note(connection, record, ended=False)
+    _note(connection, record, left=over.key)
+    _note(connection, record)
 
 
 def touch(connection: sqlite3.Connection, record: Record) -> bool:
     """Carry over the times of `record`, only forward."""
     times = (record.accessed_at, record.expires_at)
     found = connection.execute(_TOUCH, (*times, record.key, record.app, record.ref)).rowcount
-    _used(connection, record)
+    if found:
+        _used(connection, record)
     return found > 0
 
 
@@ -157,6 +176,13 @@ def find(connection: sqlite3.Connection, query: Query, limit: int, after: str, n
     ]
     if query.accessed_before is not None:
         wanted.append(("accessed_at < ?", query.accessed_before))
+    found = _find(connection, wanted, limit)
+    if found and len(found) == limit:  # a page ends between two refs
+        found += _find(connection, [*wanted, ("ref = ?", found[-1].ref), ("app > ?", found[-1].app)], -1)
+    return found
+
+
+def _find(connection: sqlite3.Connection, wanted: list[tuple[str, Any]], limit: int) -> list[Record]:
     rows = connection.execute(
         f"select {_COLUMNS} from session where {' and '.join(term for term, _ in wanted)} order by ref, app limit ?",  # noqa: S608
         (*(value for _, value in wanted), limit),
@@ -186,16 +212,10 @@ def _record(row: tuple[Any, ...]) -> Record:
     return Record(**dict(zip(_FIELDS, row, strict=True)))
 
 
-def _insert(connection: sqlite3.Connection, record: Record) -> None:
-    try:
-        connection.execute(_INSERT, _row(record))
-    except sqlite3.IntegrityError:
-        raise Conflict from None
-
-
-def _refuse_stub(connection: sqlite3.Connection, record: Record) -> None:
-    if connection.execute("select 1 from stub where key = ? and app = ?", (record.key, record.app)).fetchone():
-        raise Conflict
+def _target(connection: sqlite3.Connection, record: Record) -> str | None:
+    """Where the stub leads that is in the place of `record`."""
+    row = connection.execute("select target from stub where key = ? and app = ?", (record.key, record.app)).fetchone()
+    return None if row is None else row[0]
 
 
 def _unclaimed(connection: sqlite3.Connection, key: str, app: str) -> Record | None:
@@ -229,14 +249,14 @@ def _remove(connection: sqlite3.Connection, record: Record, only: str = "") -> N
     place = (record.key, record.app)
     if connection.execute(f"delete from session where key = ? and app = ?{only}", place).rowcount:  # noqa: S608
         connection.execute("delete from stub where target = ? and app = ?", place)
-        _note(connection, record, ended=True)
+        _note(connection, record, left=record.key)
 
 
-def _note(connection: sqlite3.Connection, record: Record, *, ended: bool) -> None:
-    """Tell those who watch."""
+def _note(connection: sqlite3.Connection, record: Record, *, left: str | None = None) -> None:
+    """Tell those who watch that `record` was saved, or has left a key."""
     number = connection.execute(
         "insert into change (key, app, version, node, ended) values (?, ?, ?, ?, ?)",
-        (record.key, record.app, record.version, record.node, ended),
+        (left or record.key, record.app, record.version, record.node, left is not None),
     ).lastrowid
     if number is not None and number % 1000 == 0:
         connection.execute("delete from change where number <= ?", (number - KEPT_CHANGES,))

@@ -1,0 +1,1 @@
+"""The parts of `StoreContract`, one for each idea."""

@@ -1,0 +1,50 @@
+"""StoreContract: what every store promises, as tests."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.register_assert_rewrite("sojourn.testing.contract")  # so that a broken promise shows what it met
+
+from sojourn.testing.contract.expiring import ExpiringContract  # noqa: E402 - after it is to be rewritten
+from sojourn.testing.contract.keeping import KeepingContract  # noqa: E402
+from sojourn.testing.contract.listing import ListingContract  # noqa: E402
+from sojourn.testing.contract.moving import MovingContract  # noqa: E402
+from sojourn.testing.contract.opening import OpeningContract  # noqa: E402
+from sojourn.testing.contract.saving import SavingContract  # noqa: E402
+from sojourn.testing.contract.sweeping import SweepingContract  # noqa: E402
+from sojourn.testing.contract.watching import WatchingContract  # noqa: E402
+
+__all__ = ["StoreContract"]
+
+
+class StoreContract(
+    SavingContract,
+    MovingContract,
+    ExpiringContract,
+    KeepingContract,
+    SweepingContract,
+    ListingContract,
+    WatchingContract,
+    OpeningContract,
+):
+    """The promises of `sojourn.store.base`, as tests of the store that a subclass gives.
+
+        class TestMyStore(StoreContract):
+            @pytest.fixture
+            def store(self, clock: FakeClock) -> MyStore:
+                return MyStore(clock=clock)
+
+            def raw_bytes(self, store: Store) -> Iterable[bytes]:
+                yield dump_of_everything()
+
+    `store` is a fixture that returns a fresh and empty store, which tells the time by `clock`, a `FakeClock`. Each test
+    runs in an event loop of its own, without a plugin of pytest, and closes the store in the end if it `Opens`; other
+    things are put away by the fixture, after a `yield`.
+
+    The optional powers (`Sweeps`, `Lists`, `Watches`, `Moves`, `Opens`) are tested where the store has them. The tests
+    of the others are skipped.
+
+    `raw_bytes` looks behind the store's back: it yields all that the store keeps, as it is at rest (files, a dump, keys
+    and values). With it the contract makes sure that nobody who reads a copy of the store can use a visitor's session.
+    """
