@@ -20,7 +20,7 @@ from sojourn.demo.catalogue import CATALOGUE, price
 from sojourn.demo.visit import Visit
 from sojourn.demo.worker import die_after, may_die
 
-__all__ = ["Assets", "page", "page_before_death"]
+__all__ = ["STATIC", "Assets", "fingerprint", "page", "page_before_death"]
 
 STATIC = Path(__file__).parent / "static"
 
@@ -67,6 +67,11 @@ async def page_before_death(request: Request, session: Session) -> Response:
     return HTMLResponse(body, headers=headers, background=BackgroundTask(die_after, request))
 
 
+def fingerprint(session: Session) -> str:
+    """Tell one id from another without telling the id."""
+    return hashlib.sha256(session.id.encode()).hexdigest()[:8]
+
+
 async def _render(request: Request, session: Session, *, dying: bool = False) -> str:
     worker = os.getpid()
     shown: dict[str, Any] = {"gone": 0, "before": 0, "notice": None}
@@ -85,7 +90,7 @@ async def _render(request: Request, session: Session, *, dying: bool = False) ->
         worker=worker,
         session=session if session.version else None,
         requests=session.view(Visit).requests,
-        fingerprint=hashlib.sha256(session.id.encode()).hexdigest()[:8],
+        fingerprint=fingerprint(session),
         left=_minutes((session.expires_at or 0) - time.time()),
         ended="ended" in request.query_params,
         dying=dying,

@@ -16,9 +16,10 @@ from sojourn import Session
 from sojourn.demo.cart import Cart
 from sojourn.demo.catalogue import CATALOGUE, Product
 from sojourn.demo.guard import OwnFormsOnly
-from sojourn.demo.page import STATIC, Assets, page, page_before_death
+from sojourn.demo.page import STATIC, Assets, fingerprint, page, page_before_death
 from sojourn.demo.visit import Visit
 from sojourn.demo.worker import may_die
+from sojourn.errors import SessionEnded
 
 __all__ = ["app"]
 
@@ -56,8 +57,9 @@ async def sign_in(request: Request) -> Response:
     if not 0 < len(name) <= LONGEST_NAME:
         raise HTTPException(400, f"A name has 1 to {LONGEST_NAME} characters.")
     session = enter(request)
-    session.principal = name  # this gives the session a new id; whoever knows the old one has nothing
-    session["notice"] = f"Welcome, {name}. Signing in gave your session a new id; the old one is worth nothing now."
+    old = f"the old one, fingerprint {fingerprint(session)}, opens nothing" if session.version else "its first"
+    session.principal = name  # this alone gives the session a new id, and ends the old one
+    session["notice"] = f"Welcome, {name}. Your session has a new id now: {old}."
     return back()
 
 
@@ -77,6 +79,11 @@ async def kill(request: Request) -> Response:
 async def health(_: Request) -> Response:
     """Tell that this worker answers. Whoever does not look at the session has none."""
     return PlainTextResponse("ok")
+
+
+async def ended_elsewhere(_: Request, __: Exception) -> Response:
+    """Begin anew: while this request was on its way, another one signed out."""
+    return back("/?ended")
 
 
 def enter(request: Request) -> Session:
@@ -118,4 +125,5 @@ app = Starlette(
         Mount("/static", Assets(directory=STATIC)),
     ],
     middleware=[Middleware(OwnFormsOnly)],
+    exception_handlers={SessionEnded: ended_elsewhere},
 )
