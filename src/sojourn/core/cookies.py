@@ -18,7 +18,10 @@ from sojourn.errors import SettingError
 __all__ = ["Cookie", "values"]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
+_PAIR = re.compile(rf"{_TOKEN.pattern}=[\x21\x23-\x2B\x2D-\x3A\x3C-\x5B\x5D-\x7E]*")  # RFC 6265bis §4.1.1
 _ATTRIBUTE = re.compile(r"[\x21-\x3A\x3C-\x7E]+")  # RFC 6265bis §4.1.1: visible, and no `;`
+_LONGEST_NAME = 1024
+_LONGEST_PAIR = 4097  # RFC 6265bis §5.6: 4,096 bytes besides the equals sign
 _HOST_PREFIXES = ("__host-", "__host-http-")  # browsers compare prefixes without case (RFC 6265bis §5.7)
 _PREFIXES = (*_HOST_PREFIXES, "__secure-", "__http-")
 
@@ -89,9 +92,14 @@ class Cookie(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.name}-v"
 
     def set(self, name: str, value: str) -> bytes:
-        """The value of a Set-Cookie header."""
+        """The value of a Set-Cookie header. Raises `SettingError` for what is no cookie (R12) or too long for one."""
+        pair = f"{name}={value}"
+        if not _PAIR.fullmatch(pair) or len(pair) > _LONGEST_PAIR:
+            raise SettingError(
+                "a cookie's name and value must be visible ASCII without \",;\\ and of at most 4,096 bytes"
+            )
         age = "" if self.max_age is None else f"; Max-Age={self.max_age}"
-        return f"{name}={value}{age}{self._attributes}".encode()
+        return f"{pair}{age}{self._attributes}".encode()
 
     def clear(self, name: str) -> bytes:
         """The value of a Set-Cookie header that removes it: the same attributes, or a browser would keep it (R11)."""
@@ -116,14 +124,16 @@ def _problem(cookie: Cookie) -> str | None:
     name = cookie.name.lower()
     if not _TOKEN.fullmatch(cookie.name):
         return "the name must be letters, digits and !#$%&'*+-.^_`|~ (RFC 9110 §5.6.2)"
+    if len(cookie.name) > _LONGEST_NAME:
+        return f"the name must not be longer than {_LONGEST_NAME} characters"
     if not cookie.path.startswith("/") or not _ATTRIBUTE.fullmatch(cookie.path):
         return f"path={cookie.path!r} must start with / and hold visible ASCII without ;"
     if cookie.domain is not None and not _ATTRIBUTE.fullmatch(cookie.domain):
         return f"domain={cookie.domain!r} must be visible ASCII without ;"
     if cookie.same_site not in ("Strict", "Lax", "None"):
         return f"same_site={cookie.same_site!r} must be Strict, Lax or None"
-    if cookie.max_age is not None and cookie.max_age <= 0:
-        return "max_age must be seconds above 0, or None"
+    if cookie.max_age is not None and (type(cookie.max_age) is not int or cookie.max_age <= 0):
+        return "max_age must be whole seconds above 0, or None"
     return _guard_problem(cookie, name)
 
 
