@@ -15,15 +15,18 @@ from sojourn.demo.cart import MOST
 from sojourn.demo.catalogue import CATALOGUE, price
 from sojourn.demo.shop import app
 from sojourn.inbound.asgi import SessionMiddleware
+from sojourn.store.memory import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from sojourn.core.record import Record
+
 
 @asynccontextmanager
-async def visitors(number: int = 1) -> AsyncIterator[list[httpx2.AsyncClient]]:
+async def visitors(number: int = 1, *, store: MemoryStore | None = None) -> AsyncIterator[list[httpx2.AsyncClient]]:
     """Clients of one shop, each with cookies of its own."""
-    sessions = Sessions("memory:", cookie=Cookie.development())
+    sessions = Sessions(store or MemoryStore(), cookie=Cookie.development())
     served = SessionMiddleware(app, sessions)
     clients = [
         httpx2.AsyncClient(
@@ -48,6 +51,17 @@ def figure(page: httpx2.Response, name: str) -> str:
     found = re.search(rf'id="{name}">([^<]*)<', page.text)
     assert found is not None, name
     return found[1]
+
+
+class EndedElsewhere(MemoryStore):
+    """Where a session that is saved has just been ended by another request, once that is wanted."""
+
+    wanted = False
+
+    async def save(self, record: Record, *, over: Record | None) -> None:
+        if self.wanted:
+            await self.delete(record.key, record.app)
+        await super().save(record, over=over)
 
 
 async def test_who_only_looks_gets_no_session() -> None:
@@ -161,6 +175,17 @@ async def test_signing_out_ends_the_session_also_for_a_copy_of_its_cookie() -> N
         assert "has ended" in page.text
         assert not visitor.cookies
         assert cart(await thief.get("/")) == {}
+
+
+async def test_a_page_of_a_session_that_was_ended_meanwhile_says_so() -> None:
+    store = EndedElsewhere()
+    async with visitors(store=store) as [visitor]:
+        await visitor.post("/cart/mug/add")
+        store.wanted = True
+        page = await visitor.get("/")
+    assert (page.status_code, page.url.path) == (200, "/")
+    assert "has ended" in page.text
+    assert cart(page) == {}
 
 
 @pytest.mark.parametrize(
