@@ -119,8 +119,9 @@ class Lists(Protocol):
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A record was saved, or is at its key no longer.
 
-    `number` rises by one for each: a gap means that some were missed. A move is two changes: the record has left the old key (`ended`), and is saved at the new one. Both name the new
-    version. `key` is always the record's own, even where another key leads to it.
+    `number` rises by one for each: a gap means that some were missed. A move is two changes: the record has left the
+    old key (`ended`), and is saved at the new one; both name the new version. `key` is always the record's own, even
+    where another key leads to it.
     """
 
     number: int

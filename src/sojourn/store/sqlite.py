@@ -6,15 +6,16 @@ import asyncio
 import contextlib
 import os
 import sqlite3
+import threading
 import time
 import weakref
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
-from sojourn.errors import SettingError
+from sojourn.errors import SettingError, StoreUnavailable
 from sojourn.store import sqlite_schema
 from sojourn.store import sqlite_statements as statements
 from sojourn.store.base import Change, Query
@@ -33,7 +34,12 @@ class SqliteStore:
 
     `durability="normal"` keeps what was acknowledged through the death of the process, by whatever signal; `"full"`
     also through the death of the machine, for an fsync with each commit.
+
+    Several event loops may share a store, and a process that has used one may fork.
     """
+
+    _reader: sqlite3.Connection | None
+    _writer: Writer
 
     def __init__(
         self,
@@ -48,15 +54,12 @@ class SqliteStore:
             raise SettingError(f"durability={durability!r}: give normal or full")
         if not 0 <= busy < float("inf"):
             raise SettingError(f"busy={busy!r}: give seconds, 0 or more")
-        self._path = Path(path)
+        self._path = Path(path).absolute()  # the same file, wherever the process goes
         self._durability = durability
         self._busy = busy
         self._clock = clock
         self._reset()
-        if hasattr(os, "register_at_fork"):
-            # A connection must not be used on both sides of a fork; nor can a thread be.
-            forget = weakref.WeakMethod(self._reset)
-            os.register_at_fork(after_in_child=lambda: (reset := forget()) and reset())
+        _STORES.add(self)
 
     async def open(self) -> None:
         """As `Opens`."""
@@ -64,22 +67,15 @@ class SqliteStore:
 
     async def close(self) -> None:
         """As `Opens`."""
-        writer, reader = self._writer, self._reader
-        self._reset()
+        writer = self._writer
+        self._writer = self._new_writer()
+        self._close_reader()
         await asyncio.to_thread(writer.close)
-        if reader is not None:
-            reader.close()
 
     async def load(self, key: str, app: str) -> Record | None:
         """As `Store`."""
         now = self._clock()
-        try:
-            if self._reader is None:
-                await self._open_reader()
-            return statements.load(self._reader, key, app, now)  # type: ignore[arg-type]
-        except sqlite3.Error:
-            # A reader meets a lock only while the file is recovered, and a damaged file once: the patient way.
-            return await self._do(lambda connection: statements.load(connection, key, app, now))  # type: ignore[no-any-return]
+        return await self._read(lambda connection: statements.load(connection, key, app, now))  # type: ignore[no-any-return]
 
     async def save(self, record: Record, *, over: Record | None) -> None:
         """As `Store`."""
@@ -102,7 +98,7 @@ class SqliteStore:
     async def moved(self, key: str, app: str) -> bool:
         """As `Moves`."""
         now = self._clock()
-        return await self._do(lambda connection: statements.moved(connection, key, app, now))  # type: ignore[no-any-return]
+        return await self._read(lambda connection: statements.moved(connection, key, app, now))  # type: ignore[no-any-return]
 
     async def claim(self, *, limit: int, lease: float) -> list[Record]:
         """As `Sweeps`."""
@@ -116,34 +112,72 @@ class SqliteStore:
     async def find(self, query: Query, *, limit: int = 100, after: str = "") -> list[Record]:
         """As `Lists`. Runs beside the reads of requests, since it may take long."""
         now = self._clock()
-        if self._reader is None:
-            await self._open_reader()
+        await self._read(lambda _connection: None)  # the schema is there
         return await asyncio.to_thread(self._find, query, limit, after, now)
 
     async def watch(self) -> AsyncIterator[Change]:
         """As `Watches`: looks every `POLL` seconds."""
-        await self.open()
-        with contextlib.closing(self._connect(read_only=True)) as connection:
-            last = statements.last_change(connection)
-            while True:
-                for change in statements.changes(connection, after=last):
-                    last = change.number
-                    yield change
-                await asyncio.sleep(POLL)
+        last = await self._read(statements.last_change)
+        watched = sqlite_schema.identity(self._path)
+
+        def news(connection: sqlite3.Connection) -> Sequence[Change]:
+            return statements.changes(connection, after=last)
+
+        while True:
+            for change in await self._read(news):
+                last = change.number
+                yield change
+            if sqlite_schema.identity(self._path) != watched:
+                self._close_reader()
+                raise StoreUnavailable(
+                    f"{self._path} was taken away while it was watched; load everything and watch again"
+                )
+            await asyncio.sleep(POLL)
 
     def _reset(self) -> None:
-        self._reader: sqlite3.Connection | None = None
-        self._writer = Writer(self._open_writer, self._explain, busy=self._busy)
+        self._reader = None
+        # Threads that share a connection would also share its cached statements, and so meet each other's records.
+        self._reading = threading.Lock()
+        self._finding = threading.Lock()
+        self._writer = self._new_writer()
+
+    def _new_writer(self) -> Writer:
+        return Writer(
+            self._open_writer,
+            self._explain,
+            identity=lambda: sqlite_schema.identity(self._path),
+            busy=self._busy,
+        )
 
     async def _do(self, job: Job) -> Any:
         return await self._writer.do(job)
 
+    async def _read(self, job: Job) -> Any:
+        try:
+            if self._reader is None:
+                await self._open_reader()
+            with self._reading:
+                if self._reader is not None:
+                    return job(self._reader)
+        except sqlite3.Error:
+            self._close_reader()
+        # Closed meanwhile, or it met a lock (only while the file is recovered) or damage: the patient way.
+        return await self._do(job)
+
     async def _open_reader(self) -> None:
         await self.open()  # the writer makes the schema
-        if self._reader is None:
-            self._reader = self._connect(read_only=True)
+        with self._reading:
+            if self._reader is None:
+                self._reader = self._connect(read_only=True)
+
+    def _close_reader(self) -> None:
+        with self._reading:
+            reader, self._reader = self._reader, None
+            if reader is not None:
+                reader.close()
 
     def _open_writer(self) -> sqlite3.Connection:
+        self._close_reader()  # it may have another file, that was here before
         connection = self._connect(read_only=False)
         try:
             sqlite_schema.prepare(connection, self._path)
@@ -157,10 +191,45 @@ class SqliteStore:
 
     def _find(self, query: Query, limit: int, after: str, now: float) -> list[Record]:
         try:
-            with contextlib.closing(self._connect(read_only=True)) as connection:
+            with self._finding, contextlib.closing(self._connect(read_only=True)) as connection:
                 return statements.find(connection, query, limit, after, now)
         except sqlite3.Error as error:
             raise self._explain(error) from None
 
     def _explain(self, error: sqlite3.Error) -> Any:
         return sqlite_schema.explain(error, self._path)
+
+    @contextlib.contextmanager
+    def _at_rest(self) -> Iterator[None]:
+        """No connection is open, and none is opened."""
+        with self._writer.stopped(), self._finding, self._reading:
+            reader, self._reader = self._reader, None
+            if reader is not None:
+                reader.close()
+            yield
+
+
+# Neither a thread nor a connection lives on both sides of a fork. SQLite's locks belong to a process: a child that so
+# much as keeps a connection of its parent's takes itself to hold locks that it has not got, and its writes are lost.
+# So all is closed before a fork, and opened again on each side when it is used.
+_STORES: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
+_resting = threading.local()
+
+
+def _before_fork() -> None:
+    _resting.stores = contextlib.ExitStack()
+    for store in list(_STORES):
+        _resting.stores.enter_context(store._at_rest())  # noqa: SLF001 - a part of the class, that is done once for all
+
+
+def _after_fork_in_parent() -> None:
+    _resting.stores.close()
+
+
+def _after_fork_in_child() -> None:
+    for store in list(_STORES):
+        store._reset()  # noqa: SLF001
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -14,7 +14,7 @@ from sojourn.errors import (
     StoreUnavailable,
 )
 
-__all__ = ["connect", "explain", "prepare"]
+__all__ = ["connect", "explain", "identity", "prepare"]
 
 APPLICATION = 0x534F4A4E  # "SOJN": tells our file from another application's
 VERSION = 1
@@ -83,16 +83,27 @@ def connect(path: Path, *, read_only: bool, durability: str) -> sqlite3.Connecti
     return connection
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file is at `path` now; None for none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Make the schema, or check the one that is there. Never drops anything. Call it in no transaction.
 
     Raises `StoreTooNew`, `StoreDamaged` or `sqlite3.Error`.
     """
+    version = _version(connection, path)  # before anything is changed in what may be another's file
     connection.execute("pragma journal_mode = wal")
+    if version == VERSION:  # takes no lock, so that a store can be read that another holds or that is read-only
+        return
     connection.execute("begin immediate")  # one process makes the schema, the others wait and find it
     try:
-        version = _version(connection, path)
-        if version == 0:
+        if _version(connection, path) == 0:
             for statement in _TABLES.split(";"):
                 connection.execute(statement)
             connection.execute(f"pragma application_id = {APPLICATION}")
@@ -122,14 +133,17 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
 def explain(error: sqlite3.Error, path: Path) -> StoreUnavailable:
     """The error of ours that says what an error of SQLite means."""
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
         return StoreBusy(f"{path} is locked by another process for too long; find what holds it, or raise ?busy=")
     if code == sqlite3.SQLITE_FULL:
         return StoreFull(f"the disk of {path} is full; make room, nothing stored is lost")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
         return StoreReadOnly(f"{path} cannot be written; let this process write the file and its directory")
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    undecodable = not code and isinstance(error, sqlite3.OperationalError)  # its message would show what is stored
+    if undecodable or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return StoreDamaged(f"{path} is damaged or no SQLite file; it was left as it is: restore it or name another")
+    if code == sqlite3.SQLITE_CANTOPEN and path.is_dir():
+        return StoreUnavailable(f"{path} is a directory; name a file in it")
     if code == sqlite3.SQLITE_CANTOPEN:
         return StoreUnavailable(f"{path} cannot be opened; its directory must exist and be writable")
     return StoreUnavailable(f"{path}: {error}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sojourn.core.lifetime import GRACE
@@ -36,6 +36,7 @@ _REPLACE = (
     f"update session set {', '.join(f'{name} = ?' for name in _FIELDS)} "  # noqa: S608
     "where key = ? and app = ? and ref = ? and version = ? and claimed_until is null"
 )
+_NOTE = "insert into change (key, app, version, node, ended) values (?, ?, ?, ?, ?)"
 _TOUCH = """
 update session set accessed_at = max(accessed_at, ?), expires_at = min(max(expires_at, ?), absolute_at)
 where key = ? and app = ? and ref = ? and claimed_until is null
@@ -162,8 +163,17 @@ def claim(connection: sqlite3.Connection, now: float, limit: int, lease: float) 
 
 def forget(connection: sqlite3.Connection, records: Sequence[Record]) -> None:
     """Remove claimed records."""
-    for record in records:
-        _remove(connection, record, " and claimed_until is not null")
+    for app in {record.app for record in records}:
+        keys = [record.key for record in records if record.app == app]
+        among = f"({', '.join('?' * len(keys))})"
+        gone = connection.execute(
+            f"delete from session where app = ? and key in {among} and claimed_until is not null "  # noqa: S608
+            "returning key, app, version, node, 1",
+            (app, *keys),
+        ).fetchall()
+        connection.executemany("delete from stub where target = ? and app = ?", [row[:2] for row in gone])
+        connection.executemany(_NOTE, gone)
+        _prune(connection, last_change(connection), len(gone))
 
 
 def find(connection: sqlite3.Connection, query: Query, limit: int, after: str, now: float) -> list[Record]:
@@ -196,12 +206,12 @@ def last_change(connection: sqlite3.Connection) -> int:
     return row[0] if row is not None else 0
 
 
-def changes(connection: sqlite3.Connection, *, after: int) -> Iterator[Change]:
+def changes(connection: sqlite3.Connection, *, after: int) -> list[Change]:
     """The changes with numbers above `after`, in order."""
     rows = connection.execute(
         "select number, key, app, version, node, ended from change where number > ? order by number", (after,)
     ).fetchall()
-    return (Change(number=n, key=k, app=a, version=v, node=o, ended=bool(e)) for n, k, a, v, o, e in rows)
+    return [Change(number=n, key=k, app=a, version=v, node=o, ended=bool(e)) for n, k, a, v, o, e in rows]
 
 
 def _row(record: Record) -> tuple[Any, ...]:
@@ -245,18 +255,20 @@ def _used(connection: sqlite3.Connection, record: Record) -> None:
         )
 
 
-def _remove(connection: sqlite3.Connection, record: Record, only: str = "") -> None:
+def _remove(connection: sqlite3.Connection, record: Record) -> None:
     place = (record.key, record.app)
-    if connection.execute(f"delete from session where key = ? and app = ?{only}", place).rowcount:  # noqa: S608
-        connection.execute("delete from stub where target = ? and app = ?", place)
-        _note(connection, record, left=record.key)
+    connection.execute("delete from session where key = ? and app = ?", place)
+    connection.execute("delete from stub where target = ? and app = ?", place)
+    _note(connection, record, left=record.key)
 
 
 def _note(connection: sqlite3.Connection, record: Record, *, left: str | None = None) -> None:
     """Tell those who watch that `record` was saved, or has left a key."""
-    number = connection.execute(
-        "insert into change (key, app, version, node, ended) values (?, ?, ?, ?, ?)",
-        (left or record.key, record.app, record.version, record.node, left is not None),
-    ).lastrowid
-    if number is not None and number % 1000 == 0:
-        connection.execute("delete from change where number <= ?", (number - KEPT_CHANGES,))
+    row = (left or record.key, record.app, record.version, record.node, left is not None)
+    _prune(connection, connection.execute(_NOTE, row).lastrowid or 0, 1)
+
+
+def _prune(connection: sqlite3.Connection, newest: int, added: int) -> None:
+    """Forget old changes, once in a thousand."""
+    if newest // 1000 != (newest - added) // 1000:
+        connection.execute("delete from change where number <= ?", (newest - KEPT_CHANGES,))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
-from sojourn.errors import SojournError, StoreBusy, StoreUnavailable
+from sojourn.errors import StoreBusy, StoreUnavailable
 
 __all__ = ["Job", "Writer"]
 
@@ -20,6 +21,18 @@ Job = Callable[[sqlite3.Connection], Any]
 
 BATCH = 200  # writes in one transaction: beyond that other processes wait long and nothing is gained
 
+# Another process is at work, and will be done soon.
+_PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
+
+# What may be over when the file is opened anew: an administrator mended it, or the rights to it.
+_SUSPECT = (
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_READONLY,
+)
+
 _Waiting = tuple[Job, asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
 _Answer = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
@@ -27,48 +40,70 @@ _Answer = tuple["asyncio.Future[Any]", Any, BaseException | None]
 class Writer:
     """Carries out jobs in the order in which they come. An answer is given after the commit that makes it true."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], explain: Explain, *, busy: float) -> None:
-        """`connect` opens the connection; `busy`: seconds to wait for other processes that write."""
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        explain: Explain,
+        *,
+        identity: Callable[[], Hashable],
+        busy: float,
+    ) -> None:
+        """`connect` opens the connection; `busy`: seconds to wait for other processes that write.
+
+        `identity`: what the file is now. A connection keeps the file that it was opened for, so when another has come
+        in its place, what was acknowledged would be lost.
+        """
         self._connect = connect
+        self._identity = identity
         self._explain = explain
         self._busy = busy
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # what is put in while it is held is carried out: the thread lives
+        self._suspect = False
 
     async def do(self, job: Job) -> Any:
         """The result of `job`, when it is committed. Cancelled before it began, it does not happen."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        if self._thread is None:
-            self._start()
-        self._waiting.put((job, loop, future))
+        with self._lock:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="sojourn-sqlite-writer", daemon=True)
+                thread.start()
+                self._thread = thread
+            self._waiting.put((job, loop, future))
         return await future
 
     def close(self) -> None:
         """Carry out what is waiting, then stop. Blocks until that is done."""
+        with self.stopped():
+            pass
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Closed, and whoever asks for a write meanwhile is held up."""
         with self._lock:
             if self._thread is not None:
                 self._waiting.put(None)
                 self._thread.join()
                 self._thread = None
-
-    def _start(self) -> None:
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="sojourn-sqlite-writer", daemon=True)
-                self._thread.start()
+            yield
 
     def _run(self) -> None:
         connection: sqlite3.Connection | None = None
+        opened: Hashable = None
         last = False
         while not last:
             batch, last = self._next_batch()
             try:
+                if connection is not None and (self._suspect or self._identity() != opened):
+                    connection.close()
+                    connection = None
                 if connection is None:
                     connection = self._patiently(self._connect)
+                    opened, self._suspect = self._identity(), False
                 answers = self._write(connection, batch)
-            except (sqlite3.Error, SojournError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
                 answers = [(future, None, self._ours(error)) for _, _, future in batch]
             _answer(batch, answers)
         if connection is not None:
@@ -93,7 +128,8 @@ class Writer:
             return []
         try:
             return self._transact(connection, live)
-        except (sqlite3.Error, StoreUnavailable) as error:
+        except Exception as error:  # noqa: BLE001 - it is answered
+            self._suspect = self._suspect or _code(error) in _SUSPECT
             if len(live) == 1 or isinstance(error, StoreBusy):
                 return [(future, None, self._ours(error)) for _, _, future in live]
             # One that cannot be written must not take the others with it.
@@ -104,9 +140,14 @@ class Writer:
         self._patiently(lambda: connection.execute("begin immediate"))
         try:
             for job, _, future in live:
+                before = connection.total_changes
                 try:
                     answers.append((future, job(connection), None))
-                except SojournError as refusal:  # Conflict, Gone: an answer, and nothing was written for it
+                except sqlite3.Error:
+                    raise
+                except Exception as refusal:  # Conflict, Gone: an answer, if nothing was written before it
+                    if connection.total_changes != before:
+                        raise
                     answers.append((future, None, refusal))
             self._patiently(lambda: connection.execute("commit"))
         except BaseException:
@@ -123,7 +164,7 @@ class Writer:
             try:
                 return action()
             except sqlite3.OperationalError as error:
-                if (error.sqlite_errorcode & 0xFF) != sqlite3.SQLITE_BUSY:
+                if _code(error) not in _PASSING:
                     raise
                 if time.monotonic() >= give_up_at:
                     raise self._explain(error) from None
@@ -135,6 +176,11 @@ class Writer:
 
 
 Explain = Callable[[sqlite3.Error], StoreUnavailable]
+
+
+def _code(error: Exception) -> int:
+    """SQLite's primary code; 0 for what is not SQLite's."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
 def _answer(batch: Sequence[_Waiting], answers: Sequence[_Answer]) -> None:

@@ -136,10 +136,14 @@ class SweepingContract(Ground):
         assert await store.load(again.key, again.app) == again
 
     async def test_what_nobody_claimed_is_not_forgotten(self, store: Store, sweeps: Sweeps, clock: FakeClock) -> None:
-        living, [ripe] = records.new(clock, expires_at=clock() + 1e6), await expired(store, clock)
-        await store.save(living, over=None)
+        old = records.new(clock)
+        await store.save(old, over=None)
+        clock.advance(seconds=1)
+        living, [ripe] = records.renewed(old, clock, expires_at=clock() + 1e6), await expired(store, clock)
+        await store.save(living, over=old)
         await sweeps.forget([living, ripe])
         assert await store.load(living.key, living.app) == living
+        assert await store.load(old.key, old.app) == living
         assert await sweeps.claim(limit=10, lease=LEASE) == [ripe]
 
     async def test_a_sweep_leaves_a_way_that_is_still_followed(
