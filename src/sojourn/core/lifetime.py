@@ -47,7 +47,8 @@ class Lifetime:
 
     def __post_init__(self) -> None:
         for name in ("idle", "absolute", "renew"):
-            if not (_seconds(getattr(self, name)) >= 0):  # catches NaN too
+            limit = getattr(self, name)
+            if not (isinstance(limit, timedelta | float | int | None) and _seconds(limit) >= 0):  # catches NaN too
                 raise SettingError(
                     f"Lifetime({name}=…): give a timedelta or seconds from 0 on (0: the default), or None for no limit"
                 )
