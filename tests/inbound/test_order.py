@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sojourn import Session, Sessions
+from sojourn.inbound.asgi import SessionMiddleware
 from tests.fixtures.visitor import Receive, Scope, Send, Visitor, application, everything, respond, sets, signs_in
 from tests.fixtures.watched import Gate, WatchedStore
 
@@ -53,8 +54,6 @@ async def test_nothing_is_sent_while_the_store_still_thinks(visitor: Visitor, st
 
     async def send(message: Any) -> None:
         messages.append(message)
-
-    from sojourn.inbound.asgi import SessionMiddleware
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
     running = asyncio.create_task(SessionMiddleware(app, visitor.sessions)(scope, _silence, send))  # type: ignore[arg-type]
@@ -186,8 +185,6 @@ async def test_a_client_that_has_gone_changes_nothing(visitor: Visitor) -> None:
 
     async def gone(_: Any) -> None:
         raise OSError("the client has gone")
-
-    from sojourn.inbound.asgi import SessionMiddleware
 
     cookie = f"__Host-id={visitor.id}".encode()
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"cookie", cookie)]}

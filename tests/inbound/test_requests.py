@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -136,8 +137,6 @@ async def test_what_cannot_be_an_id_never_reaches_the_store(visitor: Visitor, st
 
 
 async def _reads(scope: Scope, receive: Receive, send: Send) -> None:
-    import json
-
     await respond(send, json.dumps(dict(scope["session"])).encode())
 
 

@@ -12,6 +12,7 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from sojourn import Session, Sessions
 from sojourn.core import events
@@ -134,19 +135,13 @@ def starlette(sessions: Sessions) -> Application:
 
 @pytest.mark.parametrize(("path", "name"), [("/stream", "streamed"), ("/background", "done")])
 async def test_what_a_framework_does_after_the_response_is_stored(sessions: Sessions, path: str, name: str) -> None:
-    visitor = _Bare(sessions)
-    await visitor.call(starlette(sessions), path=path)
-    answer = await visitor.call(starlette(sessions))
+    visitor = Visitor(sessions)
+    await visitor.call(starlette(sessions), path=path, bare=True)
+    answer = await visitor.call(starlette(sessions), bare=True)
     assert answer.body == f"asked,{name}"
 
 
-class _Bare(Visitor):
-    """For an application that has its middleware already: what is in the scope is replaced by it."""
-
-
 def test_an_event_loop_for_each_request_is_no_hindrance(sessions: Sessions) -> None:
-    from starlette.testclient import TestClient
-
     client = TestClient(starlette(sessions), base_url="https://shop.example")
     assert client.get("/background").text == "ok"
     for _ in range(3):
@@ -154,8 +149,6 @@ def test_an_event_loop_for_each_request_is_no_hindrance(sessions: Sessions) -> N
 
 
 def test_an_event_loop_for_all_requests_closes_the_store_when_it_ends(sessions: Sessions, store: WatchedStore) -> None:
-    from starlette.testclient import TestClient
-
     with TestClient(starlette(sessions), base_url="https://shop.example") as client:
         assert client.get("/stream").text == "part"
         assert client.get("/").text == "asked,streamed"

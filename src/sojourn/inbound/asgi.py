@@ -51,7 +51,7 @@ class SessionMiddleware:
             return
         scope["session"] = answer.session = session
         try:
-            await self.app(scope, receive, answer.send)
+            await self.app(scope, receive, send if session.stage is Stage.SKIPPED else answer.send)
             if session.looked:
                 await answer.finish(failed=False)
         except BaseException:

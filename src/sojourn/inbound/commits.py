@@ -67,8 +67,9 @@ class Commits:
 
     async def finish(self) -> None:
         """Wait for what is being written, and write the times of use."""
-        if self._writing:
-            await asyncio.wait(self._writing)
+        loop = asyncio.get_running_loop()
+        if writing := [task for task in self._writing if task.get_loop() is loop]:
+            await asyncio.wait(writing)
         await self.touches.flush()
 
     async def _write(self, session: Session, use: Use, found: Record | None, outcome: Outcome) -> Outcome:
@@ -88,6 +89,8 @@ class Commits:
                         if outcome.write == "save" and outcome.record is not None:
                             turn.newest = outcome.record
                             session.committed(outcome.record, outcome.attributes, use.changes)
+                        elif outcome.write == "delete":
+                            session.lost()
                         return outcome
         except Gone:
             session.lost()
@@ -141,7 +144,7 @@ class Commits:
         return Use(
             app=rules.app,
             node=rules.node,
-            ref=session.ref if changes or session.record is not None else "",
+            ref=session.ref if changes or session.renewing or session.record is not None else "",
             next_id=session.next_id,
             given=session.given,
             version=session.told,

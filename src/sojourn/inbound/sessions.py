@@ -132,6 +132,8 @@ class Sessions:
         changes = {} if dropped else session.changes()
         if session.stage is Stage.STARTED and not (changes or counts or session.ended):
             return []  # nothing has come since the response started
+        if session.stage is Stage.STARTED and session.record is None:
+            return []  # it has ended, or would be one that no cookie leads to
         outcome = await self._commits.commit(session, changes, counts=counts)
         return [] if session.stage is not Stage.OPEN else self._set_cookies(session, outcome)
 

@@ -45,14 +45,14 @@ class Sweeper:
         return ended
 
     def start(self) -> None:
-        """Sweep in the background of the running event loop, if that is not being done already."""
-        if self._task is None or self._task.done():
+        """Sweep in the background of the running event loop, unless another loop of this process does."""
+        if self._task is None or self._task.done() or self._task.get_loop().is_closed():
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
-        """Sweep no more."""
-        task, self._task = self._task, None
-        if task is not None and not task.done():
+        """Sweep no more. What runs in another event loop goes on there, until that ends."""
+        task = self._task
+        if task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop():
             task.cancel()
             await asyncio.wait([task])
 

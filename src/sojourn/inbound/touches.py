@@ -28,7 +28,7 @@ class Touches:
     def add(self, record: Record) -> None:
         """Write the times of `record` soon."""
         self._waiting[record.key, record.app] = record
-        if self._flushing is None or self._flushing.done():
+        if self._flushing is None or self._flushing.done() or self._flushing.get_loop().is_closed():
             self._flushing = asyncio.get_running_loop().create_task(self._flush_soon())
 
     async def flush(self) -> None:
