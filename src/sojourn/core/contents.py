@@ -105,6 +105,8 @@ class Contents:
         for name, change in changes.items():
             if isinstance(change, FieldChanges) and name in self._views:
                 self._views[name].committed(change)
+            elif change is None and name not in self._live:
+                self._assigned.discard(name)  # if it comes again, it is another's
 
     def _readable(self, name: str) -> bool:
         try:
