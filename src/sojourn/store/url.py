@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from sojourn.core.lifetime import Clock
 from sojourn.errors import SettingError
@@ -43,19 +43,26 @@ def _memory(url: str, clock: Clock) -> Store:
 def _sqlite(url: str, clock: Clock) -> Store:
     from sojourn.store.sqlite import SqliteStore
 
-    parts = urlsplit(url)
-    path = unquote(parts.path)
-    if parts.netloc or not path.startswith("/") or path.endswith("/"):
+    address, _, query = url.partition("?")
+    path = unquote(address.removeprefix("sqlite:///"))
+    if path == ":memory:":
+        raise SettingError(f"{_shown(url)!r}: the store in memory is memory:")
+    if "#" in url:
+        raise SettingError(f"{_shown(url)!r}: write %23 for the # in the name of a file")
+    if not address.startswith("sqlite:///") or not path or path.endswith("/") or "\0" in path:
         raise SettingError(
             f"{_shown(url)!r}: write sqlite:///file.db, or sqlite:////var/lib/file.db for an absolute path"
         )
-    settings = dict(parse_qsl(parts.query, keep_blank_values=True))
+    pairs = parse_qsl(query, keep_blank_values=True)
+    settings = dict(pairs)
+    if len(settings) < len(pairs):
+        raise SettingError(f"{_shown(url)!r}: a setting is given twice")
     durability = settings.pop("durability", "normal")
     busy = settings.pop("busy", "5")
     if settings:
         raise SettingError(f"{_shown(url)!r}: unknown setting {', '.join(settings)}; there are durability and busy")
     try:
-        return SqliteStore(path[1:], durability=durability, busy=float(busy), clock=clock)  # type: ignore[arg-type]
+        return SqliteStore(path, durability=durability, busy=float(busy), clock=clock)  # type: ignore[arg-type]
     except ValueError as error:
         raise SettingError(f"{_shown(url)!r}: {error}") from None
 
