@@ -7,12 +7,12 @@ import re
 import sys
 import tempfile
 from datetime import timedelta
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sojourn.cli.serve import DEFAULT_STORE, serve
+from sojourn.demo import DEMO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,14 +73,12 @@ def _serve(target: str, **options: Any) -> None:
     sys.exit(serve(target, **options))
 
 
-if find_spec("sojourn.demo") is not None:
-    from sojourn.demo import DEMO
-
-    @sojourn.command("demo")
-    @_where
-    @click.option("--store", help="Where sessions are kept.", show_default="a SQLite file that goes with the demo")
-    def _demo(store: str | None, **options: Any) -> None:
-        """Serve a small shop whose cart survives `kill -9` of the worker that answers."""
-        os.environ[DEMO] = "1"  # the workers inherit it
-        with tempfile.TemporaryDirectory(prefix="sojourn-") as directory:
-            sys.exit(serve("sojourn.demo.shop:app", store=store or f"sqlite:///{directory}/sessions.db", **options))
+@sojourn.command("demo")
+@_where
+@click.option("--store", help="Where sessions are kept.", show_default="a SQLite file that goes with the demo")
+def _demo(store: str | None, **options: Any) -> None:
+    """Serve a small shop whose cart survives `kill -9` of the worker that answers."""
+    os.environ[DEMO] = "1"  # the workers inherit it: their page has a button that kills them
+    with tempfile.TemporaryDirectory(prefix="sojourn-") as directory:
+        status = serve("sojourn.demo.shop:app", store=store or f"sqlite:///{directory}/sessions.db", **options)
+    sys.exit(status)

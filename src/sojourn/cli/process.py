@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WorkerProcess"]
 
-_ANSWER = msgspec.json.Decoder(Answer)
+_ANSWER: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
 _LAST_WORDS = 1.0
 
 
@@ -76,7 +77,10 @@ class WorkerProcess:
             heard.cancel()
             gone.cancel()
             os.close(self._answers)
-        return _ANSWER.decode(answer) if answer else None
+        if answer:
+            return _ANSWER.decode(answer)
+        await self._process.wait()
+        return None
 
     async def ended(self) -> int:
         """Wait until it is gone; return its exit status, negative for a signal."""
@@ -94,7 +98,9 @@ class WorkerProcess:
 
     def _send(self, number: int) -> None:
         if self._process.returncode is None:
-            self._process.send_signal(number)
+            # Not `send_signal`: it would collect the exit status of a dead one, which asyncio then waits for in vain.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
 
 async def _line(pipe: int) -> bytes:

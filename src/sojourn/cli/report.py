@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Report"]
 
-_PASSWORD = re.compile(r"(?<=:)[^:@/]*(?=@)|(?<=password=)[^&]*", re.IGNORECASE)
+_PASSWORD = re.compile(r"(?P<before>://[^:@/?]*:).*(?=@)|(?P<name>[?&]password=)[^&]*", re.IGNORECASE)
 
 
 class Report:
@@ -46,10 +46,9 @@ class Report:
         """A worker serves in place of one that died."""
         self._say("replaced", f"worker {pid} serves in place of {before}", pid=pid, before=before)
 
-    def stopping(self, workers: int, drain: float) -> None:
+    def stopping(self, drain: float) -> None:
         """The stop has begun."""
-        text = f"stopping; {workers} workers have {drain:g} s to finish their requests"
-        self._say("stopping", text, workers=workers, drain=drain)
+        self._say("stopping", f"stopping; requests in flight have {drain:g} s to finish", drain=drain)
 
     def killed(self, pid: int) -> None:
         """A worker did not finish in time."""
@@ -77,7 +76,7 @@ class Report:
 
 def masked(store: str) -> str:
     """Show a store's address without its password."""
-    return _PASSWORD.sub("***", store)
+    return _PASSWORD.sub(lambda found: f"{found['before'] or found['name']}***", store)
 
 
 def _name(number: int) -> str:

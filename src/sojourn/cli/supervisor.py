@@ -37,6 +37,7 @@ class Supervisor:
         self._report = report
         self._running: set[WorkerProcess] = set()
         self._answered = 0
+        self._announced = False
         self._served: Ready | None = None
         self._stopping = asyncio.Event()
         self._mistake: Mistake | None = None
@@ -60,7 +61,13 @@ class Supervisor:
         failures = 0
         before: int | None = None
         while not self._stopping.is_set():
-            worker = await WorkerProcess.start(self._orders, self._listener)
+            try:
+                worker = await WorkerProcess.start(self._orders, self._listener)
+            except OSError as error:  # the machine is out of memory, processes or files, for now
+                self._report.warned(f"no worker could be started: {error.strerror}; it is tried again")
+                failures += 1
+                await self._pause(_delay(failures))
+                continue
             self._running.add(worker)
             ready = await self._begin(worker, before)
             status = await worker.ended()
@@ -68,11 +75,9 @@ class Supervisor:
             if self._stopping.is_set():
                 break
             failures = 0 if ready else failures + 1
-            # One that served is replaced at once, however often: visitors wait for it.
-            delay = min(_FIRST_DELAY * 2 ** (failures - 1), _LONGEST_DELAY) if failures else 0.0
-            self._report.died(worker.pid, status, delay)
+            self._report.died(worker.pid, status, _delay(failures))
             before = worker.pid
-            await self._pause(delay)
+            await self._pause(_delay(failures))
 
     async def _begin(self, worker: WorkerProcess, before: int | None) -> bool:
         """Wait until a new worker serves; False when it never will."""
@@ -83,30 +88,34 @@ class Supervisor:
             self._served = self._served or answer
             if before is not None:
                 self._report.replaced(before, worker.pid)
-        elif self._served is None and not self._stopping.is_set():
-            self._give_up(worker, answer)
-        elif isinstance(answer, Refused):
-            self._report.warned(answer.mistake)
-        if before is None:
-            self._announce()
+        elif not self._stopping.is_set():
+            self._excuse(worker, answer)
+        self._announce()
         return isinstance(answer, Ready)
 
-    def _give_up(self, worker: WorkerProcess, answer: Refused | None) -> None:
-        """At the first start, stop when a worker says that trying again cannot help."""
-        if isinstance(answer, Refused):
-            self._mistake = Mistake(answer.mistake)
+    def _excuse(self, worker: WorkerProcess, answer: Refused | None) -> None:
+        """Tell why a worker does not serve; at the first start, stop when trying again cannot help."""
+        if self._served is not None:
+            if answer is not None:
+                self._report.warned(answer.mistake)
+            return
+        if answer is not None:
+            self._give_up(answer.mistake)
         elif (worker.status or 0) > 0:
             what = f"a worker ended with status {worker.status} before it served {self._orders.target}"
-            self._mistake = Mistake(f"{what}; see what the application does when it is imported")
-        if self._mistake is not None:
-            self._stopping.set()
-            for each in self._running:
-                each.kill()
+            self._give_up(f"{what}; see what the application does when it is imported")
+
+    def _give_up(self, mistake: str) -> None:
+        self._mistake = Mistake(mistake)
+        self._stopping.set()
+        for worker in self._running:
+            worker.kill()
 
     def _announce(self) -> None:
-        """Say that all is up, once the first worker of every place has served or died."""
+        """Say once that all is up: when each of the first workers has served or died, and one serves."""
         self._answered += 1
-        if self._answered == self._wanted and self._served:
+        if self._answered >= self._wanted and self._served and not self._announced:
+            self._announced = True
             pids = sorted(each.pid for each in self._running)
             self._report.started(self._orders, url_of(self._listener), pids, self._served)
 
@@ -122,7 +131,7 @@ class Supervisor:
             self._kill()
             return
         self._stopping.set()
-        self._report.stopping(len(self._running), self._orders.drain)
+        self._report.stopping(self._orders.drain)
         for worker in self._running:
             worker.stop()
         asyncio.get_running_loop().call_later(self._orders.drain, self._kill)
@@ -132,3 +141,8 @@ class Supervisor:
             self._in_time = False
             self._report.killed(worker.pid)
             worker.kill()
+
+
+def _delay(failures: int) -> float:
+    """How long to wait: not at all after one that served, however soon it died, as visitors wait for the next."""
+    return min(_FIRST_DELAY * 2 ** min(failures - 1, 10), _LONGEST_DELAY) if failures else 0.0

@@ -30,6 +30,8 @@ class Lifespan:
         task = asyncio.create_task(self._run(scope))
         reply = await self._ask(task, "lifespan.startup")
         if reply is None:
+            if task.done() and not task.cancelled():
+                task.exception()  # how an application says, by the specification, that it knows no lifespan
             return
         if reply["type"] == "lifespan.startup.failed":
             # Frameworks send the whole traceback and then raise: the exception can be told in a line.
