@@ -17,7 +17,7 @@ from sojourn.core import extensions
 from sojourn.core.extensions import Code, deeper_than
 from sojourn.errors import NotStorable
 
-__all__ = ["Attributes", "Packed", "Undecodable", "pack", "pack_field", "read", "same", "unpack", "write"]
+__all__ = ["Attributes", "Packed", "Undecodable", "is_map", "pack", "pack_field", "read", "same", "unpack", "write"]
 
 Packed = msgspec.Raw | bytes
 """One value in its packed form."""
@@ -92,6 +92,12 @@ def same(packed: Packed, before: Packed) -> bool:
         return False
 
 
+def is_map(packed: Packed) -> bool:
+    """Whether it is a plain dict whose keys are all `str`, such as the fields of a view."""
+    first = memoryview(packed)[0]
+    return first & 0xF0 == 0x80 or first in (0xDE, 0xDF)
+
+
 def _raw(packed: Packed) -> msgspec.Raw:
     return packed if isinstance(packed, msgspec.Raw) else msgspec.Raw(packed)
 
@@ -161,9 +167,9 @@ class _Packing:
             return self._members(Code.SET if kind is set else Code.FROZENSET, value)
         if self.tagged:
             return self._nested(*extensions.named_parts(value))
-        fields = extensions.plain_fields(value)
-        _refuse_buffers(fields)
-        return fields
+        plain = extensions.untagged(value)
+        _refuse_buffers(plain)
+        return plain
 
     def _nested(self, code: int, parts: list[Any]) -> ormsgpack.Ext:
         self._enter()

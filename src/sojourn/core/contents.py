@@ -85,10 +85,10 @@ class Contents:
 
     def changes(self) -> dict[str, Packed | FieldChanges | None]:
         """What differs from what was found. Raises `NotStorable`."""
-        deleted = (self._assigned - self._live.keys()) & self._found.keys()
-        changes: dict[str, Packed | FieldChanges | None] = dict.fromkeys(deleted)
+        deleted = {name for name in self._assigned if self._deleted(name)}
+        changes: dict[str, Packed | FieldChanges | None] = dict.fromkeys(deleted & self._found.keys())
         for name, value in self._live.items():
-            if name in self._assigned or type(value) not in _IMMUTABLE:
+            if name not in deleted and (name in self._assigned or type(value) not in _IMMUTABLE):
                 change = self._change(name, value)
                 if change is not None:
                     changes[name] = change
@@ -107,6 +107,10 @@ class Contents:
                 self._views[name].committed(change)
             elif change is None and name not in self._live:
                 self._assigned.discard(name)  # if it comes again, it is another's
+
+    def _deleted(self, name: str) -> bool:
+        """Whether an attribute that was set or deleted is not there; looking at a view of it does not make it anew."""
+        return name not in self._live or (name in self._views and self._views[name].untouched)
 
     def _readable(self, name: str) -> bool:
         try:

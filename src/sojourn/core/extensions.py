@@ -33,6 +33,7 @@ __all__ = [
     "plain_fields",
     "refusal",
     "transient",
+    "untagged",
 ]
 
 
@@ -142,6 +143,19 @@ def plain_fields(value: object) -> Any:
     if _is_model(kind):
         found.update(value.model_extra or {})  # type: ignore[attr-defined]
     return found
+
+
+def untagged(value: object) -> Any:
+    """What `msgspec.convert` makes the value of again when it is told the type. Raises TypeError."""
+    plain = plain_fields(value)
+    config = getattr(type(value), "__struct_config__", None)
+    if config is None or (config.tag is None and not config.array_like):
+        return plain
+    if not config.array_like:
+        return {config.tag_field: config.tag, **plain}
+    if len(plain) < len(msgspec.structs.fields(value)):  # type: ignore[arg-type]
+        raise TypeError(f"{_name(type(value))} is array_like, so no field of it can be transient or unset")
+    return [*([] if config.tag is None else [config.tag]), *plain.values()]
 
 
 @lru_cache(maxsize=1024)

@@ -242,9 +242,9 @@ def test_no_depth_crashes_the_process() -> None:
 
 def fastest(call: Callable[[bytes], object], data: bytes) -> float:
     def once() -> float:
-        began = time.perf_counter()
+        began = time.process_time()
         call(data)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     return min(once() for _ in range(5))
 
@@ -267,8 +267,8 @@ def test_the_time_grows_with_the_size_and_not_its_square(make: Callable[[int], b
         attempt(data)
         codec.read(data) if data[0] == 0xDE else None
 
-    small, large = make(4_000), make(32_000)
-    assert fastest(call, large) < 30 * fastest(call, small) + 0.005  # 8 if linear, 64 if quadratic
+    small, large = make(1_000), make(64_000)
+    assert fastest(call, large) < 500 * fastest(call, small) + 0.02  # 64 if linear, 4,096 if quadratic
 
 
 def test_extensions_in_extensions_are_read_once_for_each_level_at_most() -> None:
