@@ -64,7 +64,11 @@ class SessionEnded(Event, frozen=True):
     def attributes(self) -> dict[str, Any]:
         """What the session held, decoded now; attributes that cannot be read are left out."""
         held: dict[str, Any] = {}
-        for name, packed in codec.read(self.data).items():
+        try:
+            attributes = codec.read(self.data)
+        except codec.Undecodable:
+            return held
+        for name, packed in attributes.items():
             try:
                 held[name] = codec.unpack(packed)
             except codec.Undecodable:
