@@ -116,8 +116,9 @@ class MemoryStore:
     async def forget(self, records: Sequence[Record]) -> None:
         """As `Sweeps`."""
         for record in records:
-            if (record.key, record.app) in self._claims:
-                self._remove(record)
+            place = (record.key, record.app)
+            if place in self._claims:
+                self._remove(self._records[place])
 
     async def find(self, query: Query, *, limit: int = 100, after: str = "") -> list[Record]:
         """As `Lists`."""

@@ -165,10 +165,23 @@ class SqliteStore:
         return await self._do(job)
 
     async def _open_reader(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            if self._try_reader():
+                return
         await self.open()  # the writer makes the schema
+        self._try_reader()
+
+    def _try_reader(self) -> bool:
+        """Open the reader if the schema is there. Needs no right to write, and nobody's leave."""
         with self._reading:
             if self._reader is None:
-                self._reader = self._connect(read_only=True)
+                with contextlib.ExitStack() as opening:
+                    connection = opening.enter_context(contextlib.closing(self._connect(read_only=True)))
+                    if not sqlite_schema.made(connection, self._path):
+                        return False
+                    opening.pop_all()
+                self._reader = connection
+            return True
 
     def _close_reader(self) -> None:
         with self._reading:

@@ -14,7 +14,7 @@ from sojourn.errors import (
     StoreUnavailable,
 )
 
-__all__ = ["connect", "explain", "identity", "prepare"]
+__all__ = ["connect", "explain", "identity", "made", "prepare"]
 
 APPLICATION = 0x534F4A4E  # "SOJN": tells our file from another application's
 VERSION = 1
@@ -97,13 +97,13 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 
     Raises `StoreTooNew`, `StoreDamaged` or `sqlite3.Error`.
     """
-    version = _version(connection, path)  # before anything is changed in what may be another's file
+    there = made(connection, path)  # before anything is changed in what may be another's file
     connection.execute("pragma journal_mode = wal")
-    if version == VERSION:  # takes no lock, so that a store can be read that another holds or that is read-only
+    if there:
         return
     connection.execute("begin immediate")  # one process makes the schema, the others wait and find it
     try:
-        if _version(connection, path) == 0:
+        if not made(connection, path):
             for statement in _TABLES.split(";"):
                 connection.execute(statement)
             connection.execute(f"pragma application_id = {APPLICATION}")
@@ -115,8 +115,8 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise
 
 
-def _version(connection: sqlite3.Connection, path: Path) -> int:
-    """The version of the schema, 0 for an empty file."""
+def made(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether the schema is there, or the file is empty. Raises as `prepare`."""
     version: int = connection.execute("pragma user_version").fetchone()[0]
     application: int = connection.execute("pragma application_id").fetchone()[0]
     if application != APPLICATION and (
@@ -127,7 +127,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
         raise StoreTooNew(
             f"{path} was made by a newer Sojourn (schema {version}, this one knows {VERSION}); upgrade Sojourn"
         )
-    return version
+    return version > 0
 
 
 def explain(error: sqlite3.Error, path: Path) -> StoreUnavailable:

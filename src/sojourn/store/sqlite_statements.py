@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from sojourn.core.lifetime import GRACE
 from sojourn.core.record import Record
 from sojourn.errors import Conflict, Gone
@@ -219,7 +221,10 @@ def _row(record: Record) -> tuple[Any, ...]:
 
 
 def _record(row: tuple[Any, ...]) -> Record:
-    return Record(**dict(zip(_FIELDS, row, strict=True)))
+    try:
+        return msgspec.convert(dict(zip(_FIELDS, row, strict=True)), Record)
+    except msgspec.ValidationError:  # no code of SQLite's: as for a text that cannot be decoded
+        raise sqlite3.OperationalError("a column is not of its type") from None
 
 
 def _target(connection: sqlite3.Connection, record: Record) -> str | None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
-pytest.register_assert_rewrite("sojourn.testing.contract")  # so that a broken promise shows what it met
-
-from sojourn.testing.contract.expiring import ExpiringContract  # noqa: E402 - after it is to be rewritten
-from sojourn.testing.contract.keeping import KeepingContract  # noqa: E402
-from sojourn.testing.contract.listing import ListingContract  # noqa: E402
-from sojourn.testing.contract.moving import MovingContract  # noqa: E402
-from sojourn.testing.contract.opening import OpeningContract  # noqa: E402
-from sojourn.testing.contract.saving import SavingContract  # noqa: E402
-from sojourn.testing.contract.sweeping import SweepingContract  # noqa: E402
-from sojourn.testing.contract.watching import WatchingContract  # noqa: E402
+from sojourn.testing.contract.expiring import ExpiringContract
+from sojourn.testing.contract.keeping import KeepingContract
+from sojourn.testing.contract.listing import ListingContract
+from sojourn.testing.contract.moving import MovingContract
+from sojourn.testing.contract.opening import OpeningContract
+from sojourn.testing.contract.saving import SavingContract
+from sojourn.testing.contract.sweeping import SweepingContract
+from sojourn.testing.contract.watching import WatchingContract
 
 __all__ = ["StoreContract"]
 
