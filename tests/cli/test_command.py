@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ def test_the_start_is_told_in_aligned_lines(tmp_path: Path) -> None:
     with subprocess.Popen(
         [COMMAND, "serve", "applications:plain", "--port", "0", "--store", store],
         cwd=HERE,
+        env={**os.environ, "TEST_DIRECTORY": str(tmp_path)},
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
@@ -47,8 +49,25 @@ def test_the_version_is_that_of_the_distribution(tmp_path: Path) -> None:
 
 def test_help_names_every_option_of_serve(tmp_path: Path) -> None:
     text = run("serve", "--help", cwd=tmp_path).stdout
-    options = "--workers --store --host --port --replace-sessions --idle --absolute --drain --json"
+    options = "--workers --store --host --port --skip --replace-sessions --idle --absolute --drain --json"
     assert all(option in text for option in options.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["serve"], "Missing argument 'MODULE:APP'"),
+        (["serve", "shop:app", "--idle", "soon"], "'soon' is no time; write it as"),
+        (["serve", "shop:app", "--port", "x"], "'x' is not a valid integer"),
+        (["serv"], "No such command 'serv'"),
+    ],
+)
+def test_a_wrong_word_is_told_in_one_line(tmp_path: Path, arguments: list[str], told: str) -> None:
+    ended = run(*arguments, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("sojourn: ")
+    assert ended.stderr.count("\n") == 1
+    assert told in ended.stderr
 
 
 @pytest.mark.parametrize("missing", ["click", "granian"])

@@ -7,6 +7,7 @@ import re
 import sys
 import tempfile
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -64,6 +65,7 @@ def _where(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--idle", type=Duration(), help="A session ends when unused for this long.", show_default="30m")
 @click.option("--absolute", type=Duration(), help="A session ends at this age, used or not.", show_default="never")
 @click.option("--drain", type=Duration(), default="10s", help="How long a stop waits for requests in flight.")
+@click.option("--skip", multiple=True, metavar="PATH", help="Paths that begin so have no session. Can be repeated.")
 @click.option("--replace-sessions", is_flag=True, help="Put aside the application's own session middleware.")
 def _serve(target: str, **options: Any) -> None:
     """Serve an ASGI application by several workers that share its sessions.
@@ -78,7 +80,14 @@ def _serve(target: str, **options: Any) -> None:
 @click.option("--store", help="Where sessions are kept.", show_default="a SQLite file that goes with the demo")
 def _demo(store: str | None, **options: Any) -> None:
     """Serve a small shop whose cart survives `kill -9` of the worker that answers."""
+    if not all(find_spec(name) for name in ("starlette", "jinja2", "python_multipart")):
+        raise click.ClickException("the demo needs what is not installed: pip install 'sojourn[demo]'")
     os.environ[DEMO] = "1"  # the workers inherit it: their page has a button that kills them
     with tempfile.TemporaryDirectory(prefix="sojourn-") as directory:
-        status = serve("sojourn.demo.shop:app", store=store or f"sqlite:///{directory}/sessions.db", **options)
+        status = serve(
+            "sojourn.demo.shop:app",
+            store=store or f"sqlite:///{directory}/sessions.db",
+            skip=("/static/", "/health"),
+            **options,
+        )
     sys.exit(status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sojourn.cli.listener import is_loopback, listen
@@ -23,6 +24,7 @@ def serve(
     store: str = DEFAULT_STORE,
     host: str = "127.0.0.1",
     port: int = 8000,
+    skip: Sequence[str] = (),
     replace_sessions: bool = False,
     idle: timedelta | None = None,
     absolute: timedelta | None = None,
@@ -44,6 +46,7 @@ def serve(
                 target=target,
                 store=store,
                 plain_http=is_loopback(listener),
+                skip=tuple(skip),
                 replace_sessions=replace_sessions,
                 idle=idle.total_seconds() if idle else None,
                 absolute=absolute.total_seconds() if absolute else None,
