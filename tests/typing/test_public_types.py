@@ -30,7 +30,7 @@ def test_a_view_has_the_type_of_its_class() -> None:
     assert_type(session.view(Profile, at="profile"), Profile)
     assert_type(session.view(Cart).items, list[str])
     with pytest.raises(TypeError):
-        session.view(Cart, "cart")  # type: ignore[misc]
+        session.view(Cart, "cart")  # type: ignore[call-arg]
 
 
 def test_a_session_is_a_mapping_of_names_to_anything() -> None:

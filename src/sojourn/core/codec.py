@@ -169,7 +169,7 @@ class _Packing:
             return self._nested(*extensions.named_parts(value))
         plain = extensions.untagged(value)
         _refuse_buffers(plain)
-        return plain
+        return self._with_maps(plain, 0)
 
     def _nested(self, code: int, parts: list[Any]) -> ormsgpack.Ext:
         self._enter()

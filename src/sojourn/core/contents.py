@@ -124,6 +124,6 @@ class Contents:
         view = self._views.get(name)
         if view is not None and name not in self._assigned:
             return view.changes(found)
-        pack = codec.pack if view is None else codec.pack_field
+        pack = codec.pack if view is None or view.whole else codec.pack_field
         packed = pack(value, f"session[{name!r}]")
         return packed if found is None or not codec.same(packed, found) else None

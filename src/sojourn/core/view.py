@@ -22,7 +22,7 @@ class View:
     version of a class can use one session side by side.
     """
 
-    __slots__ = ("_before", "_of_defaults", "kind", "name", "value")
+    __slots__ = ("_before", "_of_defaults", "kind", "name", "value", "whole")
 
     def __init__(self, name: str, kind: type, packed: Packed | None, live: object = msgspec.UNSET) -> None:
         """Build the object of class `kind` from what is stored, or from the plain value in use where there is one.
@@ -35,6 +35,7 @@ class View:
         self.kind = kind
         stored = None if packed is None else self._build(_unpack(name, packed))
         self._before: dict[str, Packed | None] = {} if stored is None else {**self._fields(stored)}
+        self.whole = isinstance(live, kind)  # put in as an object of its class, so it stays one
         self._of_defaults = stored is None and live is msgspec.UNSET
         if live is not msgspec.UNSET:
             self.value = self._build(live)

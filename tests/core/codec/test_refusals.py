@@ -197,6 +197,18 @@ def test_the_reason_says_what_to_do() -> None:
     assert "store bytes(…) of it" in str(refused(bytearray()))
 
 
+@pytest.mark.parametrize("depth", [60, 70])
+def test_lists_within_a_tuple_or_beside_other_keys_have_a_depth(depth: int) -> None:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    for wrapped in ((value,), [value, {1: 2}], {1: 2, "a": value}, {"a": value, "b": {1: 2}}):
+        if depth < 64:
+            assert codec.unpack(codec.pack(wrapped, PATH)) == wrapped
+        else:
+            assert "too deeply" in str(refused(wrapped))
+
+
 def circles() -> dict[str, Any]:
     own_list: list[Any] = []
     own_list.append(own_list)

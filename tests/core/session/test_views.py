@@ -54,6 +54,16 @@ class TaggedPair(msgspec.Struct, array_like=True, tag="p"):
     x: int
 
 
+class Shelf(msgspec.Struct):
+    places: dict[int, list[str]]
+    colours: dict[Word, int] = msgspec.field(default_factory=dict)
+
+
+class Wired(msgspec.Struct, array_like=True):
+    x: int = 0
+    socket: Annotated[Any, transient] = None
+
+
 class Everything(msgspec.Struct, kw_only=True):
     """A field of every kind that a view can have."""
 
@@ -80,6 +90,9 @@ class Everything(msgspec.Struct, kw_only=True):
     card: Card | None = None
     point: Pair | None = None
     points: dict[str, TaggedPair] = msgspec.field(default_factory=dict)
+    shelves: list[Shelf] = msgspec.field(default_factory=list)
+    by_rank: dict[Rank, int] = msgspec.field(default_factory=dict)
+    wired: Wired | None = None
     anything: Any = None
 
 
@@ -164,6 +177,8 @@ FIELDS: list[tuple[str, Any]] = [
     ("card", Card("1")),
     ("point", Pair(1, 2)),
     ("points", {"a": TaggedPair(1)}),
+    ("shelves", [Shelf({1: ["a"], 2: []}, {Word.YES: 1})]),
+    ("by_rank", {Rank.HIGH: 1}),
     ("anything", {"a": (1, {2})}),
 ]
 
@@ -188,6 +203,14 @@ def test_an_object_that_was_put_in_can_be_viewed_and_changed_without_loss() -> N
     stored = after(session, stored)
     assert unpacked(stored) == {"Cart": Cart(["a"]), "Basket": Basket([Line("a")], "new")}
     assert again(stored).view(Basket) == Basket([Line("a")], "new")
+
+
+def test_an_object_that_is_put_in_stays_one_although_it_is_viewed() -> None:
+    session = Session(None, 0.0)
+    session["Basket"] = Basket([Line("a")])
+    session.view(Basket).note = "b"
+    stored = after(session, {})
+    assert unpacked(stored) == {"Basket": Basket([Line("a")], "b")}
 
 
 def test_a_change_inside_an_object_that_was_put_in_is_found_once() -> None:
@@ -361,6 +384,14 @@ def test_a_field_that_cannot_be_stored_is_named_with_its_place() -> None:
     with pytest.raises(NotStorable) as caught:
         session.changes()
     assert caught.value.path == "session['Everything'].anything['a'][0]"
+
+
+def test_a_transient_field_has_no_place_in_a_list() -> None:
+    session = Session(None, 0.0)
+    session.view(Everything).wired = Wired(1, object())
+    with pytest.raises(NotStorable, match="array_like") as caught:
+        session.changes()
+    assert caught.value.path == "session['Everything'].wired"
 
 
 def test_an_unreadable_attribute_is_no_view() -> None:
