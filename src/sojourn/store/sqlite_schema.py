@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -137,7 +138,9 @@ def explain(error: sqlite3.Error, path: Path) -> StoreUnavailable:
         return StoreBusy(f"{path} is locked by another process for too long; find what holds it, or raise ?busy=")
     if code == sqlite3.SQLITE_FULL:
         return StoreFull(f"the disk of {path} is full; make room, nothing stored is lost")
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
+    # In a directory that cannot be written, SQLite cannot even make the files beside ours that reading takes.
+    barred = code == sqlite3.SQLITE_CANTOPEN and path.exists() and not os.access(path.parent, os.W_OK)
+    if barred or code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
         return StoreReadOnly(f"{path} cannot be written; let this process write the file and its directory")
     undecodable = not code and isinstance(error, sqlite3.OperationalError)  # its message would show what is stored
     if undecodable or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
