@@ -13,9 +13,12 @@ __all__ = ["Changes", "FieldChanges", "contradictions", "merge", "refuse_contrad
 
 
 class FieldChanges(msgspec.Struct, frozen=True):
-    """What changed within one attribute that was used as a typed view: packed fields by name, None where removed."""
+    """What changed within one attribute that was used as a typed view."""
 
     fields: Mapping[str, Packed | None]
+    """Packed fields by name, None where removed."""
+    rest: Mapping[str, Packed] = {}
+    """The fields that did not change: stored only where there is nothing to change, so that no half of an object is."""
 
 
 Changes = Mapping[str, Packed | FieldChanges | None]
@@ -54,9 +57,9 @@ def refuse_contradictions(found: Attributes, stored: Attributes, changes: Change
 
 def _merge_fields(packed: Packed | None, change: FieldChanges) -> bytes:
     try:
-        fields = {} if packed is None else read(bytes(packed))
+        fields = {**change.rest} if packed is None else read(bytes(packed))
     except Undecodable:
-        fields = {}  # another request put something else in its place; the later commit wins
+        fields = {**change.rest}  # another request put something else in its place; the later commit wins
     for name, field in change.fields.items():
         if field is None:
             fields.pop(name, None)

@@ -61,7 +61,7 @@ class View:
         changed.update((key, None) for key, field in self._before.items() if field is not None and key not in now)
         if not changed:
             return None
-        return FieldChanges(changed) if packed is not None else FieldChanges(now)
+        return FieldChanges(changed, {key: field for key, field in now.items() if key not in changed})
 
     def committed(self, changes: FieldChanges) -> None:
         """Go on from a record that holds `changes`."""

@@ -394,6 +394,22 @@ def test_a_transient_field_has_no_place_in_a_list() -> None:
     assert caught.value.path == "session['Everything'].wired"
 
 
+def test_a_view_that_another_request_deletes_or_replaces_is_stored_whole() -> None:
+    stored = packed(Line={"sku": "a", "number": 1, "later": 1})
+    for theirs in ({}, packed(Line=5), packed(Line=Line("b"))):
+        session = again(stored)
+        session.view(Line).number = 2
+        assert again(after(session, theirs)).view(Line) == Line("a", 2)
+
+
+def test_a_view_that_two_requests_create_has_the_fields_that_each_changed() -> None:
+    mine, theirs = Session(None, 0.0), Session(None, 0.0)
+    mine.view(Basket).note = "mine"
+    theirs.view(Basket).lines.append(Line("theirs"))
+    for one, other in ((mine, theirs), (theirs, mine)):
+        assert again(after(one, after(other, {}))).view(Basket) == Basket([Line("theirs")], "mine")
+
+
 def test_an_unreadable_attribute_is_no_view() -> None:
     session = Session(record(data=b"\x81\xa6Basket\xc7\x00\x63"), 0.0)
     with pytest.raises(ViewMismatch, match="cannot be read"):
