@@ -1,0 +1,98 @@
+"""The lifespan of an application opens and closes its sessions; without one, they open by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sojourn import Sessions
+from sojourn.inbound.asgi import SessionMiddleware
+from tests.fixtures.visitor import Application, Message, Receive, Scope, Send, Visitor, everything, sets
+from tests.fixtures.watched import WatchedStore, fails
+
+Make = Callable[..., Sessions]
+
+
+async def live(sessions: Sessions, app: Application) -> list[Message]:
+    """What a server hears of an application that it starts and stops."""
+    sent: list[Message] = []
+    asked = iter(["startup", "shutdown"])
+
+    async def receive() -> Message:
+        return {"type": f"lifespan.{next(asked)}"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await SessionMiddleware(app, sessions)({"type": "lifespan"}, receive, send)
+    return sent
+
+
+def lasting(startup: str = "complete", shutdown: str = "complete") -> Application:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        for stage, end in (("startup", startup), ("shutdown", shutdown)):
+            assert (await receive())["type"] == f"lifespan.{stage}"
+            await send({"type": f"lifespan.{stage}.{end}"})
+
+    return app
+
+
+async def test_the_lifespan_opens_the_store_and_closes_it(sessions: Sessions, store: WatchedStore) -> None:
+    sent = await live(sessions, lasting())
+    assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert (store.calls[0], store.calls[-1]) == ("open", "close")
+
+
+async def test_a_store_that_cannot_be_opened_is_told_to_the_server_in_one_line(
+    sessions: Sessions, store: WatchedStore
+) -> None:
+    store.before["open"] = fails
+    sent = await live(sessions, lasting())
+    assert sent[0] == {"type": "lifespan.startup.failed", "message": "the store is out of reach; start it"}
+
+
+async def test_a_file_that_cannot_be_opened_is_named(make: Make, tmp_path: Path) -> None:
+    sessions = make(store=f"sqlite:///{tmp_path}/nowhere/sessions.db")
+    sent = await live(sessions, lasting())
+    assert sent[0]["type"] == "lifespan.startup.failed"
+    assert "nowhere" in sent[0]["message"]
+    assert "\n" not in sent[0]["message"]
+
+
+@pytest.mark.parametrize(("startup", "shutdown"), [("failed", "complete"), ("complete", "failed")])
+async def test_what_fails_in_the_application_is_handed_on(
+    sessions: Sessions, store: WatchedStore, startup: str, shutdown: str
+) -> None:
+    sent = await live(sessions, lasting(startup, shutdown))
+    assert [message["type"] for message in sent] == [f"lifespan.startup.{startup}", f"lifespan.shutdown.{shutdown}"]
+    assert store.calls[-1] == "close"
+
+
+async def test_an_application_without_a_lifespan_is_served(visitor: Visitor) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+        raise AssertionError
+
+    with pytest.raises(AssertionError):
+        await live(visitor.sessions, app)
+    await visitor.ask(sets(a=1))
+    assert (await visitor.ask(everything)).value == {"a": 1}
+
+
+async def test_closed_sessions_open_again_when_they_are_used(visitor: Visitor, store: WatchedStore) -> None:
+    await visitor.ask(sets(a=1))
+    await visitor.sessions.close()
+    assert (await visitor.ask(everything)).value == {"a": 1}
+
+
+async def test_other_kinds_of_connection_pass_untouched(sessions: Sessions) -> None:
+    seen: list[Any] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(dict(scope))
+
+    await SessionMiddleware(app, sessions)({"type": "webtransport"}, None, None)  # type: ignore[arg-type]
+    assert seen == [{"type": "webtransport"}]
