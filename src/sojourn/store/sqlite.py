@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread  # noqa: F401 - asyncio imports it late; its hooks for forks must not come during one
 import contextlib
 import os
 import sqlite3
@@ -113,7 +114,10 @@ class SqliteStore:
         """As `Lists`. Runs beside the reads of requests, since it may take long."""
         now = self._clock()
         await self._read(lambda _connection: None)  # the schema is there
-        return await asyncio.to_thread(self._find, query, limit, after, now)
+        try:
+            return await asyncio.to_thread(self._find, query, limit, after, now)
+        except sqlite3.Error:  # as for `_read`
+            return await self._do(lambda connection: statements.find(connection, query, limit, after, now))  # type: ignore[no-any-return]
 
     async def watch(self) -> AsyncIterator[Change]:
         """As `Watches`: looks every `POLL` seconds."""
@@ -203,11 +207,8 @@ class SqliteStore:
         return sqlite_schema.connect(self._path, read_only=read_only, durability=self._durability)
 
     def _find(self, query: Query, limit: int, after: str, now: float) -> list[Record]:
-        try:
-            with self._finding, contextlib.closing(self._connect(read_only=True)) as connection:
-                return statements.find(connection, query, limit, after, now)
-        except sqlite3.Error as error:
-            raise self._explain(error) from None
+        with self._finding, contextlib.closing(self._connect(read_only=True)) as connection:
+            return statements.find(connection, query, limit, after, now)
 
     def _explain(self, error: sqlite3.Error) -> Any:
         return sqlite_schema.explain(error, self._path)
