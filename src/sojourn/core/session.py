@@ -273,10 +273,10 @@ class Session(MutableMapping[str, Any]):
             self._contents.committed(attributes, changes)
 
     def lost(self) -> None:
-        """Take note that the session has ended elsewhere."""
+        """Take note that the session has ended elsewhere, and drop what was done with it."""
         self._ref = self.ref
         self._ended = True
-        self._record = None
+        self._record = self._contents = None
 
     def _use(self) -> Contents:
         self._look()

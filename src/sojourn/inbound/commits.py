@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import msgspec
 
@@ -21,6 +22,7 @@ from sojourn.store.base import Moves, Store
 __all__ = ["Commits", "Rules"]
 
 TRIES = 10  # collisions with other nodes in a row before a commit gives up
+NAP = 0.0005  # seconds at most between two of them, twice as long each time: a quarter of a second in the end
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,11 +81,11 @@ class Commits:
                 if turn.newest is not None:
                     stored = self._newer(use, found, turn.newest)
                     outcome = self._conclude(use, stored)
-                for _ in range(TRIES):
+                for attempt in range(TRIES):
                     try:
                         await self._carry_out(use, outcome, stored)
                     except Conflict as conflict:
-                        stored = self._newer(use, found, conflict.stored or await self._reload(found))
+                        stored = self._newer(use, found, await self._reload(found, conflict, attempt))
                         outcome = self._conclude(use, stored)
                     else:
                         if outcome.write == "save" and outcome.record is not None:
@@ -133,8 +135,12 @@ class Commits:
             refuse_contradictions(codec.read(found.data), codec.read(stored.data), use.changes)
         return stored
 
-    async def _reload(self, found: Record | None) -> Record | None:
-        return None if found is None else await self._store.load(found.key, found.app)
+    async def _reload(self, found: Record | None, conflict: Conflict, attempt: int) -> Record | None:
+        """What is stored now. Again at once the first time; then after a nap, for the other node to finish."""
+        if found is None or (conflict.stored is not None and not attempt):
+            return conflict.stored
+        await asyncio.sleep(random.uniform(0, NAP * 2**attempt))  # noqa: S311 - jitter is no secret
+        return await self._store.load(found.key, found.app)
 
     def _conclude(self, use: Use, stored: Record | None) -> Outcome:
         return conclude(use, stored, self._rules.lifetime, self._rules.clock())

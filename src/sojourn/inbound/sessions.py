@@ -63,12 +63,7 @@ class Sessions:
 
         Raises `SettingError`.
         """
-        choices = {"save": ("sync", "manual"), "touch": ("used", "always"), "on_error": ("discard", "save")}
-        choices["on_conflict"] = ("merge", "fail")
-        given = {"save": save, "touch": touch, "on_error": on_error, "on_conflict": on_conflict}
-        for name, known in choices.items():
-            if given[name] not in known:
-                raise SettingError(f"Sessions({name}={given[name]!r}): give {' or '.join(map(repr, known))}")
+        _check_choices(save=save, touch=touch, on_error=on_error, on_conflict=on_conflict)
         if not app:
             raise SettingError("Sessions(app=''): give the application a name")
         self.cookie = cookie if cookie is not None else Cookie()
@@ -77,7 +72,7 @@ class Sessions:
         self._app = app
         self._manual = save == "manual"
         self._save_failed = on_error == "save"
-        self.touches_always = touch == "always"
+        self.touches_always = touch == "always"  # read for each response by the sides
         self._skip = tuple(skip)
         self._clock = clock
         self._id_name = self.cookie.name.encode()
@@ -132,8 +127,6 @@ class Sessions:
         changes = {} if dropped else session.changes()
         if session.stage is Stage.STARTED and not (changes or counts or session.ended):
             return []  # nothing has come since the response started
-        if session.stage is Stage.STARTED and session.record is None:
-            return []  # it has ended, or would be one that no cookie leads to
         outcome = await self._commits.commit(session, changes, counts=counts)
         return [] if session.stage is not Stage.OPEN else self._set_cookies(session, outcome)
 
@@ -273,3 +266,17 @@ class Sessions:
 
     def _tell(self, event: events.Event) -> None:
         self._listeners.tell(event)
+
+
+_CHOICES = {
+    "save": ("sync", "manual"),
+    "touch": ("used", "always"),
+    "on_error": ("discard", "save"),
+    "on_conflict": ("merge", "fail"),
+}
+
+
+def _check_choices(**settings: str) -> None:
+    for name, value in settings.items():
+        if value not in _CHOICES[name]:
+            raise SettingError(f"Sessions({name}={value!r}): give {' or '.join(map(repr, _CHOICES[name]))}")
