@@ -144,6 +144,20 @@ async def test_a_store_that_another_writes_to_can_be_opened_and_read(
     assert await late.find(Query()) == [record]
 
 
+async def test_a_search_that_meets_a_passing_lock_waits_for_it(
+    store: SqliteStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = records.new(clock)
+    await store.save(record, over=None)
+    assert await store.load(record.key, record.app) == record  # what it opens from now on is for the search
+
+    def locked(**options: object) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(store, "_connect", locked)
+    assert await store.find(Query()) == [record]
+
+
 @pytest.mark.parametrize("call", CALLS)
 async def test_a_file_that_another_has_for_itself_is_busy_for_every_call(
     make: Make, other: sqlite3.Connection, clock: FakeClock, call: str

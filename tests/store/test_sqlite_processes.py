@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -234,6 +235,22 @@ def test_a_process_that_ends_without_closing_ends_in_peace(make: Make, path: Pat
 def test_a_store_that_was_used_before_a_fork_works_on_both_sides(path: Path, open_before: str) -> None:
     said = ended(path, FORK, open_before)
     assert [ref for ref in said if ref != "again"] == ["before", "child early", "child late", "parent", "parent late"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # other tests may have left threads
+def test_nothing_is_open_in_the_moment_of_a_fork_and_all_works_after_it(store: SqliteStore, clock: FakeClock) -> None:
+    record = records.new(clock)
+    asyncio.run(store.save(record, over=None))
+    asyncio.run(store.load(record.key, record.app))
+    child = os.fork()
+    if child == 0:
+        here = os.path.realpath(store._path)
+        opened = [os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()]
+        os._exit(any(name.startswith(here) for name in opened))
+    assert os.waitpid(child, 0)[1] == 0
+    assert asyncio.run(store.load(record.key, record.app)) == record
+    assert asyncio.run(store.touch(record))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork here")
