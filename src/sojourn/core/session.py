@@ -42,6 +42,9 @@ class Session(MutableMapping[str, Any]):
     _ended = False
     _renew = False
     _contents: Contents | None = None
+    _given: SessionId | None = None
+    _told: int | None = None
+    _principal: str | None = None
     _next_id: SessionId | None = None
     _owed_id: SessionId | None = None
     _ref: str | None = None
@@ -62,13 +65,14 @@ class Session(MutableMapping[str, Any]):
         the epoch. `saver`: carries out `save`. `given`: the id that the request came with. `told`: the version that
         its cookie told.
         """
-        self._found = record
-        self._record = record
-        self._principal = None if record is None else record.principal
+        self._found = self._record = record
         self._now = now
         self._saver = saver
-        self._given = given
-        self._told = told
+        if record is not None:
+            self._principal = record.principal
+        if given is not None:
+            self._given = given
+            self._told = told
 
     # --- the mapping ---------------------------------------------------------------------------------------------
 

@@ -78,18 +78,16 @@ class SessionMiddleware:
 class _Answer:
     """The answer to one request, on its way out through the session's commit."""
 
-    __slots__ = ("_counts", "_failed", "_refused", "_send", "_sessions", "_started", "_websocket", "session")
-
     session: Session
+
+    _started = False
+    _failed = False
+    _refused = False
 
     def __init__(self, sessions: Sessions, scope: Scope, send: Send) -> None:
         self._sessions = sessions
+        self._scope = scope
         self._send = send
-        self._websocket = scope["type"] == "websocket"
-        self._counts = scope.get("method") != "OPTIONS"
-        self._started = False
-        self._failed = False
-        self._refused = False
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass a message on, and the first one through the commit. No coroutine for what needs none."""
@@ -122,7 +120,9 @@ class _Answer:
             return
         self.session.advance(Stage.STARTED)
         try:
-            await self._sessions.commit(self.session, failed=failed or self._failed, counts=self._websocket)
+            await self._sessions.commit(
+                self.session, failed=failed or self._failed, counts=self._scope["type"] == "websocket"
+            )
         except SojournError:
             # Nobody can be told any more but the log of the server; unless it has something worse to tell.
             if not failed:
@@ -131,7 +131,7 @@ class _Answer:
     async def refuse(self, error: SojournError) -> None:
         """Answer that the session could not be had or stored. Nothing of what the application answers is sent."""
         self._refused = True
-        if self._websocket:
+        if self._scope["type"] == "websocket":
             await self._send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": ""})
             return
         # The reason is for the log: it names the store.
@@ -152,7 +152,7 @@ class _Answer:
         lines = await self._sessions.commit(
             self.session,
             failed=self._failed,
-            counts=self._counts and status != 401,
+            counts=status != 401 and self._scope.get("method") != "OPTIONS",
         )
         if not self.session.looked and not lines:
             return message
