@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tests.fixtures.servers import Serving, serve
 from tests.fixtures.wire import Wire
 

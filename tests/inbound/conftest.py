@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fixtures.visitor import Visitor
+from tests.fixtures.watched import WatchedStore
 
 from sojourn import Sessions
 from sojourn.core.events import Event
 from sojourn.store import open_store
 from sojourn.testing import FakeClock
-from tests.fixtures.visitor import Visitor
-from tests.fixtures.watched import WatchedStore
 
 Make = Callable[..., Sessions]
 

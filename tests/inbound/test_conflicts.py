@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.fixtures.visitor import Visitor, everything, sets, signs_in
+from tests.fixtures.watched import Gate, WatchedStore
 
 from sojourn import Session, Sessions
 from sojourn.core import events
 from sojourn.core.events import Event
 from sojourn.core.record import Record
 from sojourn.errors import Conflict, Contradiction
-from tests.fixtures.visitor import Visitor, everything, sets, signs_in
-from tests.fixtures.watched import Gate, WatchedStore
 
 Make = Callable[..., Sessions]
 Action = Callable[[Session], Any]

@@ -11,12 +11,6 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Route
-
-from sojourn import Session, Sessions
-from sojourn.core import events
-from sojourn.core.events import Event
-from sojourn.errors import NotStorable, StoreUnavailable
-from sojourn.inbound.asgi import SessionMiddleware
 from tests.fixtures.visitor import (
     Answer,
     Application,
@@ -30,6 +24,12 @@ from tests.fixtures.visitor import (
     signs_in,
 )
 from tests.fixtures.watched import WatchedStore, fails
+
+from sojourn import Session, Sessions
+from sojourn.core import events
+from sojourn.core.events import Event
+from sojourn.errors import NotStorable, StoreUnavailable
+from sojourn.inbound.asgi import SessionMiddleware
 
 Make = Callable[..., Sessions]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.fixtures.visitor import Answer, Visitor, everything, sets, signs_in
 
 from sojourn import Cookie, Session, Sessions
-from tests.fixtures.visitor import Answer, Visitor, everything, sets, signs_in
 
 Make = Callable[..., Sessions]
 ATTRIBUTES = "; Path=/; Secure; HttpOnly; SameSite=Lax"

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fixtures.visitor import Application, Message, Receive, Scope, Send, Visitor, everything, sets
+from tests.fixtures.watched import WatchedStore, fails
 
 from sojourn import Sessions
 from sojourn.inbound.asgi import SessionMiddleware
-from tests.fixtures.visitor import Application, Message, Receive, Scope, Send, Visitor, everything, sets
-from tests.fixtures.watched import WatchedStore, fails
 
 Make = Callable[..., Sessions]
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.fixtures.visitor import Receive, Scope, Send, Visitor, application, everything, respond, sets, signs_in
+from tests.fixtures.watched import Gate, WatchedStore
 
 from sojourn import Session, Sessions
 from sojourn.inbound.asgi import SessionMiddleware
-from tests.fixtures.visitor import Receive, Scope, Send, Visitor, application, everything, respond, sets, signs_in
-from tests.fixtures.watched import Gate, WatchedStore
 
 Make = Callable[..., Sessions]
 
@@ -92,7 +92,9 @@ async def _cancelled(request: asyncio.Task[Any], *gates: Gate) -> None:
     await settle()
 
 
-async def test_a_request_that_is_cancelled_in_its_handler_changes_nothing(visitor: Visitor, store: WatchedStore) -> None:
+async def test_a_request_that_is_cancelled_in_its_handler_changes_nothing(
+    visitor: Visitor, store: WatchedStore
+) -> None:
     await visitor.ask(sets(a=1))
     store.calls.clear()
     handler = Gate()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from tests.fixtures.visitor import Visitor, everything, sets, signs_in
+from tests.fixtures.watched import WatchedStore
 
 from sojourn import Session, Sessions
 from sojourn.core import events
 from sojourn.core.events import Event
 from sojourn.errors import OutsideRequest, ResponseStarted, SessionEnded, SettingError
 from sojourn.testing import FakeClock
-from tests.fixtures.visitor import Visitor, everything, sets, signs_in
-from tests.fixtures.watched import WatchedStore
 
 Make = Callable[..., Sessions]
 

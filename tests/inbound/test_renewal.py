@@ -8,14 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.fixtures.visitor import Visitor, everything, sets, signs_in
+from tests.fixtures.watched import WatchedStore
 
 from sojourn import Lifetime, Session, Sessions
 from sojourn.core import events
 from sojourn.core.events import Event
 from sojourn.core.lifetime import GRACE
 from sojourn.testing import FakeClock
-from tests.fixtures.visitor import Visitor, everything, sets, signs_in
-from tests.fixtures.watched import WatchedStore
 
 Make = Callable[..., Sessions]
 RENEW = timedelta(minutes=10)

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.fixtures.visitor import Message, Receive, Scope, Send, Visitor, everything, respond, sets
+from tests.fixtures.watched import WatchedStore
 
 from sojourn import Cookie, Session, Sessions
 from sojourn.core import events
 from sojourn.core.events import Event
 from sojourn.errors import OutsideRequest, SettingError
 from sojourn.testing import FakeClock
-from tests.fixtures.visitor import Message, Receive, Scope, Send, Visitor, everything, respond, sets
-from tests.fixtures.watched import WatchedStore
 
 Make = Callable[..., Sessions]
 STRANGER = "A" * 43
@@ -221,7 +221,14 @@ async def test_a_session_cannot_be_used_after_its_request(visitor: Visitor) -> N
 
 @pytest.mark.parametrize(
     "settings",
-    [{"save": "async"}, {"touch": "never"}, {"on_error": "x"}, {"on_conflict": "x"}, {"app": ""}, {"store": "nowhere:"}],
+    [
+        {"save": "async"},
+        {"touch": "never"},
+        {"on_error": "x"},
+        {"on_conflict": "x"},
+        {"app": ""},
+        {"store": "nowhere:"},
+    ],
 )
 def test_settings_that_cannot_work_are_refused_when_they_are_given(settings: dict[str, Any]) -> None:
     with pytest.raises(SettingError) as caught:

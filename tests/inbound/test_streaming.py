@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from tests.fixtures.visitor import Application, Receive, Scope, Send, Visitor, everything, sets
+from tests.fixtures.watched import WatchedStore
 
 from sojourn import Session, Sessions
 from sojourn.core import events
 from sojourn.core.events import Event
 from sojourn.errors import OutsideRequest, ResponseStarted, SessionEnded
 from sojourn.inbound.asgi import SessionMiddleware
-from tests.fixtures.visitor import Application, Receive, Scope, Send, Visitor, everything, sets
-from tests.fixtures.watched import WatchedStore
 
 Make = Callable[..., Sessions]
 
@@ -65,7 +65,9 @@ async def test_a_session_that_was_created_in_time_can_be_filled_later(visitor: V
     assert (await visitor.ask(everything)).value == {"early": 1, "late": 1}
 
 
-async def test_nothing_changed_late_is_no_second_write(visitor: Visitor, store: WatchedStore, told: list[Event]) -> None:
+async def test_nothing_changed_late_is_no_second_write(
+    visitor: Visitor, store: WatchedStore, told: list[Event]
+) -> None:
     await visitor.call(streaming(everything, early=sets(a=1)))
     assert store.calls == ["save"]
     assert [type(event).__name__ for event in told] == ["SessionCreated"]

@@ -9,14 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.fixtures.visitor import Visitor, everything, sets, signs_in
+from tests.fixtures.watched import Gate, WatchedStore, fails
 
 from sojourn import Lifetime, Sessions
 from sojourn.core.events import Event, SessionEnded
 from sojourn.inbound import sweeping
 from sojourn.store import open_store
 from sojourn.testing import FakeClock
-from tests.fixtures.visitor import Visitor, everything, sets, signs_in
-from tests.fixtures.watched import Gate, WatchedStore, fails
 
 Make = Callable[..., Sessions]
 
@@ -139,7 +139,9 @@ async def test_a_sweep_runs_by_itself_and_survives_an_outage(
     await visitor.sessions.close()
 
 
-async def test_a_request_with_a_session_starts_the_sweeping(visitor: Visitor, clock: FakeClock, told: list[Event]) -> None:
+async def test_a_request_with_a_session_starts_the_sweeping(
+    visitor: Visitor, clock: FakeClock, told: list[Event]
+) -> None:
     await visitor.ask(sets(a=1))
     await visitor.ask(everything)
     assert visitor.sessions._sweeper is not None

@@ -7,11 +7,11 @@ import logging
 from collections.abc import Callable
 
 import pytest
+from tests.fixtures.visitor import Visitor, everything, sets
+from tests.fixtures.watched import Gate, WatchedStore, fails
 
 from sojourn import Lifetime, Sessions
 from sojourn.testing import FakeClock
-from tests.fixtures.visitor import Visitor, everything, sets
-from tests.fixtures.watched import Gate, WatchedStore, fails
 
 Make = Callable[..., Sessions]
 

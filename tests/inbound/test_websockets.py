@@ -6,14 +6,14 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.fixtures.visitor import Receive, Scope, Send, Socket, Visitor, everything, sets, signs_in
+from tests.fixtures.watched import WatchedStore, fails
 
 from sojourn import Session
 from sojourn.core import events
 from sojourn.core.events import Event
 from sojourn.errors import ResponseStarted
 from sojourn.testing import FakeClock
-from tests.fixtures.visitor import Receive, Scope, Send, Socket, Visitor, everything, sets, signs_in
-from tests.fixtures.watched import WatchedStore, fails
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
