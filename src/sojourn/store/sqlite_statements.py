@@ -63,9 +63,9 @@ def load(connection: sqlite3.Connection, key: str, app: str, now: float) -> Reco
 def create(connection: sqlite3.Connection, record: Record, now: float) -> None:
     """Store what is new. Raises `Conflict`."""
     in_the_way = connection.execute(
-        f"select {_COLUMNS}, claimed_until from session where app = ?1 and (key = ?2 or ref = ?3) "  # noqa: S608
-        "order by key = ?2 desc",
-        (record.app, record.key, record.ref),
+        f"select {_COLUMNS}, claimed_until from session where app = ? and (key = ? or ref = ?) "  # noqa: S608
+        "order by key = ? desc",
+        (record.app, record.key, record.ref, record.key),
     ).fetchall()
     expired = [_record(row[:-1]) for row in in_the_way]
     for stored, row in zip(expired, in_the_way, strict=True):
@@ -102,7 +102,7 @@ def move(connection: sqlite3.Connection, record: Record, over: Record, now: floa
     leads = record.epoch == over.epoch
     until = None if leads else now + GRACE
     taken = connection.execute(
-        "select 1 from session where app = ?1 and (key = ?2 or ref = ?3) and key <> ?4",
+        "select 1 from session where app = ? and (key = ? or ref = ?) and key <> ?",
         (record.app, record.key, record.ref, over.key),
     ).fetchone()
     if taken or _target(connection, record) is not None:
@@ -111,9 +111,9 @@ def move(connection: sqlite3.Connection, record: Record, over: Record, now: floa
     connection.execute(_INSERT, _row(record))
     connection.execute(
         # A stub that led until now was left at this sign-in, as the key before the last.
-        "update stub set target = ?1, leads = leads and ?2, until = case when leads and not ?2 then ?3 else until end "
-        "where target = ?4 and app = ?5",
-        (record.key, leads, until, over.key, over.app),
+        "update stub set target = ?, leads = leads and ?, until = case when leads and not ? then ? else until end "
+        "where target = ? and app = ?",
+        (record.key, leads, leads, until, over.key, over.app),
     )
     connection.execute(
         "insert into stub (key, app, target, leads, until) values (?, ?, ?, ?, ?)",
@@ -236,9 +236,9 @@ def _target(connection: sqlite3.Connection, record: Record) -> str | None:
 def _unclaimed(connection: sqlite3.Connection, key: str, app: str) -> Record | None:
     """The record at `key` or where its stub leads, expired or not, unless it is claimed."""
     row = connection.execute(
-        f"select {_COLUMNS} from session where app = ?2 and claimed_until is null "  # noqa: S608
-        "and key = coalesce((select target from stub where key = ?1 and app = ?2 and leads), ?1)",
-        (key, app),
+        f"select {_COLUMNS} from session where app = ? and claimed_until is null "  # noqa: S608
+        "and key = coalesce((select target from stub where key = ? and app = ? and leads), ?)",
+        (app, key, app, key),
     ).fetchone()
     return None if row is None else _record(row)
 
