@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.fixtures.servers import Serving, serve
 from tests.fixtures.wire import Wire
 
