@@ -161,6 +161,10 @@ class SweepingContract(Ground):
         clock.advance(seconds=GRACE - 1)
         await sweeps.claim(limit=10, lease=LEASE)
         assert await store.load(old.key, old.app) is not None
+        clock.advance(seconds=GRACE)
+        await sweeps.claim(limit=10, lease=LEASE)
+        with pytest.raises(Conflict):  # a slow one still learns where its session went
+            await store.save(records.newer(old), over=old)
 
     async def test_a_sweep_forgets_ways_that_are_long_closed(
         self, store: Store, sweeps: Sweeps, clock: FakeClock
