@@ -11,12 +11,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
-
-from sojourn import Cookie, Sessions
-from sojourn.errors import SettingError
 from tests.fixtures.nodes import node
 from tests.fixtures.servers import Serving
 from tests.fixtures.wire import Reply, Wire
+
+from sojourn import Cookie, Sessions
+from sojourn.errors import SettingError
 
 STRANGER = "A" * 43
 
@@ -75,7 +75,18 @@ async def test_the_id_changes_at_a_sign_in_and_the_old_one_dies_at_once(serving:
     assert (await wire.ask("/read")).value["data"]["n"] == 1
 
 
-TARGETS = ("/count", "/read", "/put?a=1", "/log_in?user=alice", "/renew", "/nothing", "/absent", "/end", "/count", "/fail")
+TARGETS = (
+    "/count",
+    "/read",
+    "/put?a=1",
+    "/log_in?user=alice",
+    "/renew",
+    "/nothing",
+    "/absent",
+    "/end",
+    "/count",
+    "/fail",
+)
 
 
 async def crawl(wire: Wire) -> list[Reply]:

@@ -74,8 +74,9 @@ async def test_what_a_killed_worker_had_acknowledged_is_stored(
         await asyncio.gather(*(counter.finish() for counter in counters))
     acknowledged = sum(counter.acknowledged for counter in counters)
     with capsys.disabled():
-        print(
-            f"\n{serving.killed} workers killed in {SECONDS:g} s; {CLIENTS} clients: {acknowledged} writes acknowledged, "
+        print(  # noqa: T201 - the figures are a result
+            f"\n{serving.killed} workers killed in {SECONDS:g} s; {CLIENTS} clients: "
+            f"{acknowledged} writes acknowledged, "
             f"{sum(c.stored for c in counters)} stored, {sum(c.sent for c in counters)} sent, "
             f"{sum(c.cut for c in counters)} cut off, {sum(c.refused for c in counters)} refused"
         )

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fixtures.nodes import node
+from tests.fixtures.servers import Serving
+from tests.fixtures.wire import Wire, gates
 
 from sojourn import Lifetime, Sessions
 from sojourn.core.lifetime import GRACE
 from sojourn.testing import FakeClock
-from tests.fixtures.nodes import node
-from tests.fixtures.servers import Serving
-from tests.fixtures.wire import Wire, gates
 
 
 class Site:

@@ -35,8 +35,9 @@ async def test_eight_clients_that_write_to_one_session_at_once_lose_nothing(
     await asyncio.gather(*(write(wire, f"client{number}") for number, wire in enumerate(wires)))
     stored = (await first.ask("/read")).value
     with capsys.disabled():
-        print(
-            f"\n{CLIENTS} × {VALUES} writes to one session by {len(workers)} workers: {answers}, version {stored['version']}"
+        print(  # noqa: T201 - the figures are a result
+            f"\n{CLIENTS} clients with {VALUES} writes each to one session, {len(workers)} workers: "
+            f"{answers} by status, version {stored['version']}"
         )
     assert (answers, workers) == ({200: CLIENTS * VALUES}, set(serving.workers))
     assert stored["data"] == {"start": "1", **{f"client{number}": str(VALUES - 1) for number in range(CLIENTS)}}

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from sojourn import Sessions
-from sojourn.store import sqlite_schema
 from tests.fixtures.servers import Serving
 from tests.fixtures.visitor import Visitor, everything, sets
 from tests.fixtures.wire import Wire, gates
+
+from sojourn import Sessions
+from sojourn.store import sqlite_schema
 
 LOOKS = ("/read", "/has", "/who", "/count", "/put?a=1", "/undone", "/log_in?user=alice", "/renew")
 STATUSES = (200, 302, 404, 500)

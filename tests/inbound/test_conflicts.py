@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -108,7 +109,7 @@ async def test_many_commits_on_one_node_wait_for_their_turn_instead_of_colliding
         await loaded.wait()
         session[name] = 1
 
-    asking = [asyncio.create_task(visitor.twin().ask(lambda s, n=f"n{n}": act(s, n))) for n in range(30)]
+    asking = [asyncio.create_task(visitor.twin().ask(partial(act, name=f"n{n}"))) for n in range(30)]
     await gate.reached.wait()
     for _ in range(20):
         await asyncio.sleep(0)
@@ -257,3 +258,26 @@ async def test_everybody_who_signs_in_without_anything_else_has_a_session(make: 
         await visitor.ask(signs_in(f"user{number}"))
     assert [(await visitor.ask(lambda s: s.principal)).value for visitor in visitors] == ["user0", "user1", "user2"]
     assert len({record.ref for record in await sessions.find()}) == 3
+
+
+@pytest.mark.parametrize("elsewhere", [sets(a="elsewhere"), signs_in("alice")])
+async def test_what_this_node_stored_before_another_did_is_not_taken_for_the_newest(
+    make: Make, store: WatchedStore, elsewhere: Action
+) -> None:
+    visitor = Visitor(make(on_conflict="fail"))
+    await visitor.ask(sets(a=1, b=1))
+    late = store.pause_after("save")
+    first = asyncio.create_task(visitor.twin().ask(sets(b=2)))
+    await late.reached.wait()  # stored, but this node has not heard of it
+    await visitor.twin(make()).ask(sets(b=2))
+    other = visitor.twin(make())
+    await other.ask(elsewhere)
+    loaded = store.pause_after("load")
+    loaded.opened.set()
+    second = asyncio.create_task(other.twin(visitor.sessions).ask(sets(a="here")))
+    await loaded.reached.wait()
+    for _ in range(10):  # until it waits for its turn
+        await asyncio.sleep(0)
+    late.opened.set()
+    assert [(await each).status for each in (first, second)] == [200, 200]
+    assert (await other.ask(lambda s: s["a"])).value == "here"

@@ -78,7 +78,7 @@ async def test_an_end_survives_a_failed_handler(make: Make, how: str, on_error: 
 async def test_a_sign_in_survives_a_failed_answer(visitor: Visitor) -> None:
     await visitor.ask(sets(a=1))
     before = visitor.id
-    await _fail(visitor, lambda s: (s.update(a=2), setattr(s, "principal", "alice")), "answers")
+    await _fail(visitor, _changes_and_signs_in, "answers")
     assert visitor.id != before
     assert (await visitor.ask(lambda s: (s["a"], s.principal))).value == [1, "alice"]
 
@@ -104,6 +104,11 @@ async def test_a_handler_that_raises_leaves_the_visitor_the_id_that_he_has(
     await visitor.ask(sets(a=1))
     await _fail(visitor, action, "raises")
     assert (await visitor.ask(lambda s: (s["a"], s.principal))).value == [1, None]
+
+
+def _changes_and_signs_in(session: Session) -> None:
+    session["a"] = 2
+    session.principal = "alice"
 
 
 async def _fail(visitor: Visitor, action: Callable[[Session], Any], how: str) -> Answer:

@@ -56,7 +56,7 @@ async def test_nothing_is_sent_while_the_store_still_thinks(visitor: Visitor, st
         messages.append(message)
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-    running = asyncio.create_task(SessionMiddleware(app, visitor.sessions)(scope, _silence, send))  # type: ignore[arg-type]
+    running = asyncio.create_task(SessionMiddleware(app, visitor.sessions)(scope, _silence, send))
     await gate.reached.wait()
     await settle()
     assert messages == []

@@ -156,3 +156,34 @@ async def test_listeners_are_told_of_the_life_of_a_session_in_order(visitor: Vis
     assert [type(event).__name__ for event in told] == ["SessionCreated", "IdRenewed", "SessionEnded"]
     assert len({event.ref for event in told}) == 1
     assert visitor.id not in repr(told) if visitor.jar else True
+
+
+@pytest.mark.parametrize("way", ["ref", "principal"])
+async def test_a_session_that_gets_a_new_id_while_it_is_ended_ends_all_the_same(
+    visitor: Visitor, store: WatchedStore, way: str
+) -> None:
+    await visitor.ask(signs_in("alice"))
+    ref = await ref_of(visitor)
+
+    async def faster(*_: object) -> None:
+        del store.before["delete"]
+        await visitor.ask(Session.renew)
+
+    store.before["delete"] = faster
+    sessions = visitor.sessions
+    assert await (sessions.end(ref) if way == "ref" else sessions.end_all(principal="alice")) == 1
+    assert await sessions.find() == []
+
+
+async def test_a_session_that_ends_by_itself_while_it_is_ended_is_not_counted(
+    visitor: Visitor, store: WatchedStore
+) -> None:
+    await visitor.ask(sets(a=1))
+    ref = await ref_of(visitor)
+
+    async def faster(*_: object) -> None:
+        del store.before["delete"]
+        await visitor.ask(Session.end)
+
+    store.before["delete"] = faster
+    assert not await visitor.sessions.end(ref)

@@ -194,7 +194,7 @@ async def test_planted_cookies_cost_few_lookups(make: Make, store: WatchedStore)
     assert store.counts["load"] <= 4
 
 
-@pytest.mark.parametrize("version", [b"", b"x", b"-1", b"9" * 16, b"1; __Host-id-v=2", "١".encode()])
+@pytest.mark.parametrize("version", [b"", b"x", b"-1", b"9" * 16, b"1; __Host-id-v=2", "\u0661".encode()])
 async def test_a_version_cookie_that_cannot_be_one_is_replaced(visitor: Visitor, version: bytes) -> None:
     await visitor.ask(sets(a=1))
     answer = await visitor.call(_reads, cookies=[b"__Host-id=%s; __Host-id-v=%s" % (visitor.id.encode(), version)])
@@ -213,7 +213,7 @@ async def test_sessions_of_two_applications_are_strangers_in_one_store(make: Mak
 
 async def test_a_session_cannot_be_used_after_its_request(visitor: Visitor) -> None:
     kept: list[Session] = []
-    await visitor.ask(lambda s: kept.append(s))
+    await visitor.ask(kept.append)
     for use in (everything, sets(a=1), len):
         with pytest.raises(OutsideRequest):
             use(kept[0])

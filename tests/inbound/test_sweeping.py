@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from tests.fixtures.visitor import Visitor, everything, sets, signs_in
-from tests.fixtures.watched import Gate, WatchedStore, fails
+from tests.fixtures.watched import WatchedStore
 
 from sojourn import Lifetime, Sessions
 from sojourn.core.events import Event, SessionEnded
+from sojourn.errors import StoreUnavailable
 from sojourn.inbound import sweeping
 from sojourn.store import open_store
 from sojourn.testing import FakeClock
@@ -115,26 +116,25 @@ async def test_a_node_that_dies_before_it_forgets_leaves_the_announcement_to_ano
 
 
 async def test_a_sweep_runs_by_itself_and_survives_an_outage(
-    visitor: Visitor,
-    store: WatchedStore,
-    clock: FakeClock,
-    told: list[Event],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    visitor: Visitor, store: WatchedStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeping, "INTERVAL", 0)
     await visitor.ask(sets(a=1))
     clock.advance(hours=1)
-    store.before["claim"] = fails
-    with caplog.at_level(logging.WARNING):
-        await visitor.sessions.start()
-        while "a sweep was put off" not in caplog.text:
-            await asyncio.sleep(0)
-    forgotten = store.after["forget"] = Gate()
-    del store.before["claim"]
+    outages = 0
+
+    async def fails_at_first(*_: object) -> None:
+        nonlocal outages
+        outages += 1
+        if outages == 1:
+            raise StoreUnavailable("the store is out of reach; start it")
+
+    store.before["claim"] = fails_at_first
+    forgotten = store.pause_after("forget")
+    await visitor.sessions.start()
     await forgotten.reached.wait()
     forgotten.opened.set()
-    assert len(ended(told)) == 1
+    assert outages > 1
     await visitor.sessions.close()
     await visitor.sessions.close()
 

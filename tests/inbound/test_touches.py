@@ -137,7 +137,7 @@ async def test_every_request_is_a_use_where_that_is_set(make: Make, store: Watch
     assert (store.calls, answer.cookies) == (["load", "touch"], {})
     for request in ({"status": 401}, {"method": "OPTIONS"}):
         clock.advance(seconds=60)
-        await visitor.ask(lambda _: None, **request)  # type: ignore[arg-type]
+        await visitor.ask(lambda _: None, **request)
     await visitor.sessions.flush()
     assert store.counts["touch"] == 1
     assert (await Visitor(visitor.sessions).ask(lambda _: None)).cookies == {}

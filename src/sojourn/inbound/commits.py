@@ -78,7 +78,8 @@ class Commits:
         stored = found
         try:
             async with self._turns.take(use.ref) as turn:
-                if turn.newest is not None:
+                # Unless another node stored a newer one, and this request has loaded that.
+                if turn.newest is not None and (found is None or turn.newest.version > found.version):
                     stored = self._newer(use, found, turn.newest)
                     outcome = self._conclude(use, stored)
                 for attempt in range(TRIES):
