@@ -1,0 +1,107 @@
+"""Nothing is left of a session that has ended, nor of ways that nobody may follow any more: no store grows for ever."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sojourn.core.lifetime import GRACE
+from sojourn.core.record import Record
+from sojourn.store.base import SWEEP_DELAY
+from sojourn.store.memory import MemoryStore
+from sojourn.store.sqlite import SqliteStore
+from sojourn.testing import FakeClock
+from sojourn.testing.contract import records
+
+AnyStore = MemoryStore | SqliteStore
+Renew = Callable[..., Record]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def any_store(request: pytest.FixtureRequest, clock: FakeClock) -> AnyStore:
+    if request.param == "memory":
+        return MemoryStore(clock=clock)
+    store = request.getfixturevalue("store")
+    assert isinstance(store, SqliteStore)
+    return store
+
+
+def left(store: AnyStore, path: Path) -> dict[str, int]:
+    """How much a store keeps beside what it told those who watch."""
+    if isinstance(store, MemoryStore):
+        kept = {name: len(value) for name, value in vars(store).items() if isinstance(value, dict)}
+    else:
+        connection = sqlite3.connect(path)
+        tables = [("session", "select count(*) from session"), ("stub", "select count(*) from stub")]
+        kept = {name: connection.execute(query).fetchone()[0] for name, query in tables}
+        connection.close()
+    return {name: number for name, number in kept.items() if number}
+
+
+async def chain(store: AnyStore, clock: FakeClock, *changes: Renew) -> Record:
+    """A session that went from key to key."""
+    record = records.new(clock)
+    await store.save(record, over=None)
+    for change in changes:
+        clock.advance(seconds=1)
+        moved = change(record, clock)
+        await store.save(moved, over=record)
+        record = moved
+    return record
+
+
+CHAINS = [
+    (),
+    (records.renewed, records.renewed),
+    (records.signed_in, records.renewed),
+    (records.renewed, records.signed_in, records.signed_in),
+]
+
+
+@pytest.mark.parametrize("changes", CHAINS, ids=len)
+async def test_nothing_is_left_of_a_session_that_was_deleted(
+    any_store: AnyStore, path: Path, clock: FakeClock, changes: tuple[Renew, ...]
+) -> None:
+    record = await chain(any_store, clock, *changes)
+    assert await any_store.delete(record.key, record.app)
+    assert left(any_store, path) == {}
+
+
+@pytest.mark.parametrize("changes", CHAINS, ids=len)
+async def test_nothing_is_left_of_a_session_that_was_swept(
+    any_store: AnyStore, path: Path, clock: FakeClock, changes: tuple[Renew, ...]
+) -> None:
+    record = await chain(any_store, clock, *changes)
+    clock.now = record.expires_at + SWEEP_DELAY
+    await any_store.forget(await any_store.claim(limit=10, lease=30))
+    assert left(any_store, path) == {}
+
+
+@pytest.mark.parametrize("changes", CHAINS, ids=len)
+async def test_nothing_is_left_of_a_session_in_whose_place_another_came(
+    any_store: AnyStore, path: Path, clock: FakeClock, changes: tuple[Renew, ...]
+) -> None:
+    record = await chain(any_store, clock, *changes)
+    clock.now = record.expires_at
+    other = records.new(clock, ref=record.ref)
+    await any_store.save(other, over=None)
+    await any_store.delete(other.key, other.app)
+    assert left(any_store, path) == {}
+
+
+@pytest.mark.parametrize("changes", CHAINS, ids=len)
+async def test_nothing_is_left_of_ways_that_are_long_closed(
+    any_store: AnyStore, path: Path, clock: FakeClock, changes: tuple[Renew, ...]
+) -> None:
+    record = await chain(any_store, clock, *changes)
+    clock.advance(seconds=1)
+    await any_store.touch(records.used(record, clock))
+    before = left(any_store, path)
+    clock.advance(seconds=2 * GRACE)
+    await any_store.claim(limit=10, lease=30)
+    after = left(any_store, path)
+    assert {name: number for name, number in after.items() if "stub" in name} == {}
+    assert len(after) < len(before) or not changes
