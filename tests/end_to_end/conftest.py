@@ -28,3 +28,11 @@ def _hang_up() -> Iterator[None]:
     yield
     for wire in list(Wire.opened):
         wire.hang_up()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_died(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "serving" in request.fixturenames:
+        serving: Serving = request.getfixturevalue("serving")
+        assert '"died"' not in serving.output, serving.output
