@@ -72,6 +72,7 @@ class Session(MutableMapping[str, Any]):
             self._principal = record.principal
         if given is not None:
             self._given = given
+        if told is not None:
             self._told = told
 
     # --- the mapping ---------------------------------------------------------------------------------------------
@@ -168,6 +169,9 @@ class Session(MutableMapping[str, Any]):
     @principal.setter
     def principal(self, principal: str | None) -> None:
         self._refuse_late("a sign-in")
+        if principal is not None and type(principal) is not str:
+            raise NotStorable("session.principal", f"it is a {type(principal).__name__}; give a str, or None")
+        codec.pack(principal, "session.principal")  # refuses text that no store could keep
         self._principal = principal
         self._renew = True
 

@@ -280,3 +280,12 @@ def test_the_id_of_a_lost_session_is_no_id_of_another() -> None:
     session = Session(record(), 0.0, given=ID)
     session.lost()
     assert SessionId.parse(session.id.encode()) is not None
+
+
+@pytest.mark.parametrize("principal", [7, b"alice", ["alice"], "\ud800"])
+def test_a_principal_is_text_that_a_store_can_keep(principal: Any) -> None:
+    session = Session(None, 0.0)
+    with pytest.raises(NotStorable, match=r"session\.principal"):
+        session.principal = principal
+    assert session.principal is None
+    assert not session.renewing
