@@ -41,7 +41,7 @@ async def test_eight_clients_that_write_to_one_session_at_once_lose_nothing(
             f"{refused} answered 503 and repeated, version {stored['version']}"
         )
     assert workers == set(serving.workers)
-    assert refused <= CLIENTS * VALUES / 1000
+    assert refused == 0
     assert stored["data"] == {"start": "1", **{f"client{number}": str(VALUES - 1) for number in range(CLIENTS)}}
     assert stored["version"] == 1 + CLIENTS * VALUES
 

@@ -106,6 +106,13 @@ async def test_a_handler_that_raises_leaves_the_visitor_the_id_that_he_has(
     assert (await visitor.ask(lambda s: (s["a"], s.principal))).value == [1, None]
 
 
+async def test_a_handler_that_raises_after_a_sign_out_leaves_nobody_signed_in(visitor: Visitor) -> None:
+    await visitor.ask(signs_in("alice"))
+    await _fail(visitor, signs_in(None), "raises")
+    assert (await visitor.ask(lambda s: s.principal)).value is None
+    assert await visitor.sessions.find() == []
+
+
 def _changes_and_signs_in(session: Session) -> None:
     session["a"] = 2
     session.principal = "alice"

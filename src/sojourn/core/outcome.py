@@ -80,14 +80,16 @@ def conclude(use: Use, stored: Record | None, lifetime: Lifetime, now: float) ->
     A failed handler (it raised, or answered 500 or above) makes no changes, unless `on_error="save"`; an end and a
     sign-in stand. A request whose id was renewed under its feet sets no cookie: the new id is on its way to the visitor
     in another response. Once the response has started no cookie can be set, so nothing is created and nobody is signed
-    in: also where the response never starts, because the handler raised or the visitor has gone.
+    in: also where the response never starts, because the handler raised or the visitor has gone. A sign-out stands all
+    the same: where it cannot give a new id, it ends the session.
     """
-    if use.started and (stored is None or use.renewed) and not use.ended:
-        return Outcome()
     if stored is None:
-        return _create(use, lifetime, now)
-    if use.ended:
+        return Outcome() if use.started else _create(use, lifetime, now)
+    signs_out = use.renewed and use.principal is None and stored.principal is not None
+    if use.ended or (signs_out and use.started):
         return Outcome(write="delete", record=stored, clear=not use.started)
+    if use.renewed and use.started:
+        return Outcome()
     behind = use.given is None or use.given.key != stored.key  # came by an id that was renewed since
     if use.renewed or (use.looked and not use.started and _renewal_due(stored, lifetime, now, behind=behind)):
         return _save(use, stored, lifetime, now, move=True)

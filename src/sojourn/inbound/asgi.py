@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
@@ -19,6 +20,8 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+
+_log = logging.getLogger(__name__)
 
 INTERNAL_ERROR = 1011  # RFC 6455 §7.4.1: the server cannot fulfil the request
 
@@ -131,10 +134,11 @@ class _Answer:
     async def refuse(self, error: SojournError) -> None:
         """Answer that the session could not be had or stored. Nothing of what the application answers is sent."""
         self._refused = True
+        # For the log alone: it names the store.
+        _log.warning("a request was refused with %d: %s", error.status_hint, error)
         if self._scope["type"] == "websocket":
             await self._send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": ""})
             return
-        # The reason is for the log: it names the store.
         body = b"The session was changed by another request." if error.status_hint == 409 else b"Please try again soon."
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),

@@ -125,7 +125,7 @@ class Sessions:
             return []
         dropped = self._manual or (failed and not self._save_failed)
         changes = {} if dropped else session.changes()
-        if session.stage is Stage.STARTED and not (changes or counts or session.ended):
+        if session.stage is Stage.STARTED and not (changes or counts or session.ended or session.renewing):
             return []  # nothing has come since the response started
         outcome = await self._commits.commit(session, changes, counts=counts)
         return [] if session.stage is not Stage.OPEN else self._set_cookies(session, outcome)
@@ -206,7 +206,7 @@ class Sessions:
         session.advance(Stage.STARTED)
         try:
             yield session
-            await self.commit(session, counts=False)
+            await self._commits.commit(session, session.changes(), counts=False)
         finally:
             self.close_session(session)
 
