@@ -1,7 +1,7 @@
 """Sojourn keeps HTTP sessions: durable, cheap, and never losing an update."""
 
+from sojourn.core.codec import transient
 from sojourn.core.cookies import Cookie
-from sojourn.core.extensions import transient
 from sojourn.core.lifetime import Lifetime
 from sojourn.core.session import Session
 from sojourn.inbound.sessions import Sessions

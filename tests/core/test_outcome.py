@@ -258,7 +258,8 @@ def test_what_holds_for_every_request(use: Use, stored: Record | None, lifetime:
     outcome = conclude(use, stored, lifetime, now)
     record = outcome.record
     assert (record is None) is (outcome.write == "nothing")
-    assert outcome.write != "delete" or use.ended
+    signs_out_untold = use.started and use.renewed and use.principal is None
+    assert outcome.write != "delete" or use.ended or signs_out_untold
     assert outcome.clear <= (outcome.write == "delete")
     if use.started:
         assert (outcome.set_id, outcome.set_version, outcome.clear) == (None, None, False)

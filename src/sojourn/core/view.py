@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from sojourn.core import codec, extensions
+from sojourn.core import codec
 from sojourn.core.codec import Packed
 from sojourn.core.merge import FieldChanges
 from sojourn.errors import SettingError, ViewMismatch
@@ -69,7 +69,7 @@ class View:
 
     def _fields(self, value: object) -> dict[str, bytes]:
         path = f"session[{self.name!r}]"
-        return {key: codec.pack_field(part, f"{path}.{key}") for key, part in extensions.plain_fields(value).items()}
+        return {key: codec.pack_field(part, f"{path}.{key}") for key, part in codec.plain_fields(value).items()}
 
     def _build(self, plain: Any) -> Any:
         try:

@@ -18,7 +18,8 @@ from tests.core.codec import samples
 
 from sojourn.core import codec
 from sojourn.core.codec import Undecodable
-from sojourn.core.extensions import Code, deeper_than
+from sojourn.core.codec.depth import deeper_than
+from sojourn.core.codec.extensions import Code
 
 CONTAINERS = [code for code in Code if code >= Code.TUPLE]
 NAME = "tests.core.codec.samples:"

@@ -14,7 +14,7 @@ from tests.core.codec import samples
 
 from sojourn.core import codec
 from sojourn.core.codec import Undecodable
-from sojourn.core.extensions import Code
+from sojourn.core.codec.extensions import Code
 
 HERE = samples.__name__
 

@@ -12,7 +12,7 @@ from tests.core.codec import samples
 from tests.core.records import holding, packed, record, unpacked
 
 from sojourn.core import codec
-from sojourn.core.codec import Packed
+from sojourn.core.codec import Packed, packing
 from sojourn.core.merge import FieldChanges, merge
 from sojourn.core.session import Session
 from sojourn.errors import NotStorable
@@ -117,6 +117,7 @@ def test_what_was_not_asked_for_is_not_even_unpacked(monkeypatch: pytest.MonkeyP
         return unpack(part)
 
     monkeypatch.setattr(codec, "unpack", count)
+    monkeypatch.setattr(packing, "unpack", count)
     session["a"].append(2)
     session["c"] = 3
     session.changes()

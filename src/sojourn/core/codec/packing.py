@@ -7,14 +7,18 @@ ever executed, and what is unknown is refused.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 import ormsgpack
 
-from sojourn.core import extensions
-from sojourn.core.extensions import Code, deeper_than
+from sojourn.core.codec import classes, extensions
+from sojourn.core.codec.depth import deeper_than
+from sojourn.core.codec.extensions import Code
+from sojourn.core.codec.paths import parts_of
+from sojourn.core.codec.refusal import refusal
 from sojourn.errors import NotStorable
 
 __all__ = ["Attributes", "Packed", "Undecodable", "is_map", "pack", "pack_field", "read", "same", "unpack", "write"]
@@ -166,8 +170,9 @@ class _Packing:
         if kind is set or kind is frozenset:
             return self._members(Code.SET if kind is set else Code.FROZENSET, value)
         if self.tagged:
-            return self._nested(*extensions.named_parts(value))
-        plain = extensions.untagged(value)
+            code = Code.ENUM if isinstance(value, enum.Enum) else Code.FIELDS
+            return self._nested(code, classes.named_parts(value))
+        plain = classes.untagged(value)
         _refuse_buffers(plain)
         return self._with_maps(plain, 0)
 
@@ -212,7 +217,7 @@ def _refuse_buffers(value: object) -> None:
         elif type(value) is dict:
             waiting += value.values()
         elif isinstance(value, (bytearray, memoryview)):
-            raise TypeError(extensions.refusal(value))
+            raise TypeError(refusal(value))
 
 
 def _checked(code: int, payload: bytes) -> ormsgpack.Ext:
@@ -224,13 +229,13 @@ def _checked(code: int, payload: bytes) -> ormsgpack.Ext:
 
 def _explain(value: object, path: str, reason: str, *, tagged: bool) -> tuple[str, str]:
     """The path of the first part of `value` that cannot be packed, and why."""
-    for step, part in extensions.parts(value):
+    for step, part in parts_of(value):
         packing = _Packing(tagged=tagged)
         try:
             packing.pack(part)
         except (TypeError, ValueError) as error:
             return _explain(part, path + step, str(packing.error or error), tagged=tagged)
-    return path, extensions.refusal(value) if "not msgpack serializable" in reason else reason
+    return path, refusal(value) if "not msgpack serializable" in reason else reason
 
 
 # --- unpacking -------------------------------------------------------------------------------------------------------

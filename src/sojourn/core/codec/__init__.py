@@ -1,0 +1,30 @@
+"""Codec: attributes ⇄ bytes."""
+
+from sojourn.core.codec.classes import plain_fields, transient
+from sojourn.core.codec.packing import (
+    Attributes,
+    Packed,
+    Undecodable,
+    is_map,
+    pack,
+    pack_field,
+    read,
+    same,
+    unpack,
+    write,
+)
+
+__all__ = [
+    "Attributes",
+    "Packed",
+    "Undecodable",
+    "is_map",
+    "pack",
+    "pack_field",
+    "plain_fields",
+    "read",
+    "same",
+    "transient",
+    "unpack",
+    "write",
+]
