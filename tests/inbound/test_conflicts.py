@@ -282,3 +282,52 @@ async def test_what_this_node_stored_before_another_did_is_not_taken_for_the_new
     late.opened.set()
     assert [(await each).status for each in (first, second)] == [200, 200]
     assert (await other.ask(lambda s: s["a"])).value == "here"
+
+
+async def two_saves(session: Session) -> None:
+    """As parts of a handler do that know nothing of each other."""
+
+    async def part(name: str) -> None:
+        session[name] = 1
+        await session.save()
+
+    await asyncio.gather(part("a"), part("b"))
+
+
+@pytest.mark.parametrize("on_conflict", ["merge", "fail"])
+async def test_tasks_of_one_request_that_save_at_once_do_not_end_its_session(make: Make, on_conflict: str) -> None:
+    visitor = Visitor(make(on_conflict=on_conflict))
+    created = await visitor.ask(two_saves)
+    assert created.cookies.keys() == {"__Host-id", "__Host-id-v"}
+    answer = await visitor.ask(everything)
+    assert (answer.value, answer.cookies) == ({"a": 1, "b": 1}, {})
+
+
+async def test_tasks_of_one_request_that_save_at_once_after_a_sign_in_renew_once(
+    visitor: Visitor, told: list[Event]
+) -> None:
+    async def sign_in(session: Session) -> None:
+        session.principal = "alice"
+        await two_saves(session)
+
+    await visitor.ask(sets(c=1))
+    told.clear()
+    await visitor.ask(sign_in)
+    answer = await visitor.ask(lambda session: [session.principal, everything(session)])
+    assert (answer.value, answer.cookies) == (["alice", {"a": 1, "b": 1, "c": 1}], {})
+    assert [type(event) for event in told] == [events.IdRenewed]
+
+
+async def test_what_a_task_saves_after_another_of_its_request_lost_the_session_is_dropped(
+    visitor: Visitor, told: list[Event]
+) -> None:
+    async def loses(session: Session) -> list[str]:
+        everything(session)
+        await visitor.twin().ask(Session.end)
+        told.clear()
+        saves = await asyncio.gather(two_saves(session), two_saves(session), return_exceptions=True)
+        return [type(save).__name__ for save in saves]
+
+    await visitor.ask(sets(a=0))
+    assert (await visitor.ask(loses)).value == ["SessionEnded", "SessionEnded"]
+    assert {type(event) for event in told} == {events.ChangesDropped}

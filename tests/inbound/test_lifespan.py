@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
 from tests.fixtures.visitor import Application, Message, Receive, Scope, Send, Visitor, everything, sets
 from tests.fixtures.watched import WatchedStore, fails
 
 from sojourn import Sessions
+from sojourn.errors import StoreUnavailable
 from sojourn.inbound.asgi import SessionMiddleware
 
 Make = Callable[..., Sessions]
@@ -27,7 +30,8 @@ async def live(sessions: Sessions, app: Application) -> list[Message]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await SessionMiddleware(app, sessions)({"type": "lifespan"}, receive, send)
+    with contextlib.suppress(StoreUnavailable):
+        await SessionMiddleware(app, sessions)({"type": "lifespan"}, receive, send)
     return sent
 
 
@@ -51,7 +55,26 @@ async def test_a_store_that_cannot_be_opened_is_told_to_the_server_in_one_line(
 ) -> None:
     store.before["open"] = fails
     sent = await live(sessions, lasting())
-    assert sent[0] == {"type": "lifespan.startup.failed", "message": "the store is out of reach; start it"}
+    assert sent == [{"type": "lifespan.startup.failed", "message": "the store is out of reach; start it"}]
+
+
+async def test_an_application_whose_store_cannot_be_opened_closes_what_it_has_opened(
+    sessions: Sessions, store: WatchedStore
+) -> None:
+    done: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def opens_and_closes(_app: object) -> AsyncIterator[None]:
+        done.append("open")
+        try:
+            yield
+        finally:
+            done.append("close")
+
+    store.before["open"] = fails
+    sent = await live(sessions, Starlette(lifespan=opens_and_closes))
+    assert done == ["open", "close"]
+    assert sent == [{"type": "lifespan.startup.failed", "message": "the store is out of reach; start it"}]
 
 
 async def test_a_file_that_cannot_be_opened_is_named(make: Make, tmp_path: Path) -> None:

@@ -142,6 +142,8 @@ async def test_a_store_that_cannot_be_searched_says_so(make: Make) -> None:
         async def touch(self, *_: object) -> bool:
             return False
 
+        load = save = delete = touch
+
     sessions = make(store=Plain())
     for asking in (sessions.find(), sessions.end("x"), sessions.end_all(principal="x")):
         with pytest.raises(SettingError, match="Plain cannot be searched"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -228,6 +229,12 @@ async def test_a_session_cannot_be_used_after_its_request(visitor: Visitor) -> N
         {"on_conflict": "x"},
         {"app": ""},
         {"store": "nowhere:"},
+        {"store": Path("sessions.db")},
+        {"cookie": "sid"},
+        {"lifetime": 1800},
+        {"skip": "/static/"},
+        {"skip": ["static/"]},
+        {"skip": [""]},
     ],
 )
 def test_settings_that_cannot_work_are_refused_when_they_are_given(settings: dict[str, Any]) -> None:

@@ -156,6 +156,8 @@ async def test_a_store_that_forgets_by_itself_is_not_swept(make: Make) -> None:
         async def touch(self, *_: object) -> bool:
             return False
 
+        load = save = delete = touch
+
     sessions = make(store=Plain())
     assert await sessions.sweep() == 0
     await sessions.start()

@@ -82,8 +82,7 @@ class Session(MutableMapping[str, Any]):
 
     def __setitem__(self, name: str, value: Any) -> None:
         contents = self._use()
-        if type(name) is not str:
-            raise NotStorable(f"session[{name!r}]", "the name of an attribute is a str")
+        _check_name(name)
         if self._record is None and self._stage is Stage.STARTED:
             raise ResponseStarted("a session cannot be created after the response has started; set it before")
         contents.set(name, value)
@@ -104,6 +103,12 @@ class Session(MutableMapping[str, Any]):
     def __len__(self) -> int:
         return len(self._use().names())
 
+    def clear(self) -> None:
+        """Take all attributes out that can be read."""
+        contents = self._use()
+        for name in contents.names():  # one look at each; the mixin looks at all before it takes out each
+            contents.delete(name)
+
     def __repr__(self) -> str:
         return f"<Session {self._record.ref}>" if self._record is not None else "<Session, not stored>"
 
@@ -114,6 +119,8 @@ class Session(MutableMapping[str, Any]):
         field by field: fields that the class does not know stay as they are. The same object for the same name.
         Raises `ViewMismatch` when the stored data does not fit.
         """
+        if at is not None:
+            _check_name(at)
         return self._use().view(kind.__name__ if at is None else at, kind)  # type: ignore[no-any-return]
 
     # --- who and when --------------------------------------------------------------------------------------------
@@ -273,9 +280,10 @@ class Session(MutableMapping[str, Any]):
         The application may have gone on meanwhile: what it did since is still to be committed.
         """
         if self._next_id is not None and record.key == self._next_id.key:
+            changed_hands = self._record is None or record.epoch > self._record.epoch
             self._given = self._owed_id = self._next_id
             self._next_id = None
-            self._renew = self._renew and self._principal != record.principal
+            self._renew = self._renew and not (changed_hands and self._principal == record.principal)
         self._record = record
         if self._contents is not None and attributes is not None:
             self._contents.committed(attributes, changes)
@@ -316,3 +324,11 @@ class Session(MutableMapping[str, Any]):
 
 
 Saver = Callable[[Session], Awaitable[None]]
+
+
+def _check_name(name: object) -> None:
+    """Raise `NotStorable` for what cannot name an attribute."""
+    if type(name) is not str:
+        raise NotStorable(f"session[{name!r}]", "the name of an attribute is a str")
+    if not name.isascii():
+        codec.pack(name, f"session[{name!r}]")  # refuses text that no store could keep

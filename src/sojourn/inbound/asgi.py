@@ -64,13 +64,20 @@ class SessionMiddleware:
             self.sessions.close_session(session)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        failed = False
+
         async def sending(message: Message) -> None:
+            nonlocal failed
+            if failed:  # the server knows; the application may tell it again
+                return
             kind = message["type"]
             if kind == "lifespan.startup.complete":
                 try:
                     await self.sessions.start()
                 except SojournError as error:
-                    message = {"type": "lifespan.startup.failed", "message": str(error)}
+                    failed = True
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    raise  # or the application would wait for a shutdown that never comes
             elif kind in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
                 await self.sessions.close()
             await send(message)

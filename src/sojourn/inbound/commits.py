@@ -15,7 +15,7 @@ from sojourn.core.session import Session, Stage
 from sojourn.errors import Conflict, Gone, Overtaken
 from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.touches import Touches
-from sojourn.inbound.turns import Turns
+from sojourn.inbound.turns import Turn, Turns
 from sojourn.store.base import Moves, Store
 
 __all__ = ["Commits", "Rules"]
@@ -75,12 +75,11 @@ class Commits:
         await self.touches.flush()
 
     async def _write(self, session: Session, use: Use, found: Record | None, outcome: Outcome) -> Outcome:
-        stored = found
+        before = found
         try:
             async with self._turns.take(use.ref) as turn:
-                # Unless another node stored a newer one, and this request has loaded that.
-                if turn.newest is not None and (found is None or turn.newest.version > found.version):
-                    stored = self._newer(use, found, turn.newest)
+                use, found, stored = self._catch_up(session, use, found, turn)
+                if stored is not before:
                     outcome = self._conclude(use, stored)
                 for _ in range(TRIES):
                     try:
@@ -100,6 +99,20 @@ class Commits:
             self._tell_of_drop(use)
             return Outcome()
         raise Overtaken(f"session {use.ref}: {TRIES} saves in a row met a newer version; nothing was saved, try again")
+
+    def _catch_up(
+        self, session: Session, use: Use, found: Record | None, turn: Turn
+    ) -> tuple[Use, Record | None, Record | None]:
+        """What the request did and found, and what is stored, when its turn has come. Raises `Gone`."""
+        if session.record is not found:  # another task of this very request has committed
+            if session.record is None:
+                raise Gone
+            found = session.record
+            use = msgspec.structs.replace(self._use(session, use.changes, counts=use.touches), ended=use.ended)
+        # Unless another node stored a newer one, and this request has loaded that.
+        if turn.newest is not None and (found is None or turn.newest.version > found.version):
+            return use, found, self._newer(use, found, turn.newest)
+        return use, found, found
 
     async def _carry_out(self, use: Use, outcome: Outcome, stored: Record | None) -> None:
         record = outcome.record

@@ -64,11 +64,11 @@ class Sessions:
         Raises `SettingError`.
         """
         _check_choices(save=save, touch=touch, on_error=on_error, on_conflict=on_conflict)
-        if not app:
-            raise SettingError("Sessions(app=''): give the application a name")
+        _check_names(app, skip)
         self.cookie = cookie if cookie is not None else Cookie()
         self.lifetime = lifetime if lifetime is not None else Lifetime()
         self.store: Store = open_store(store, clock=clock) if isinstance(store, str) else store
+        _check_kinds(cookie=self.cookie, lifetime=self.lifetime, store=self.store)
         self._app = app
         self._manual = save == "manual"
         self._save_failed = on_error == "save"
@@ -283,3 +283,24 @@ def _check_choices(**settings: str) -> None:
     for name, value in settings.items():
         if value not in _CHOICES[name]:
             raise SettingError(f"Sessions({name}={value!r}): give {' or '.join(map(repr, _CHOICES[name]))}")
+
+
+def _check_names(app: str, skip: Sequence[str]) -> None:
+    if not app:
+        raise SettingError("Sessions(app=''): give the application a name")
+    if isinstance(skip, str) or not all(path.startswith("/") for path in skip):
+        raise SettingError(f"Sessions(skip={skip!r}): give a list of beginnings of paths, as in ['/static/']")
+
+
+_KINDS: dict[str, tuple[type, str]] = {
+    "cookie": (Cookie, "a Cookie"),
+    "lifetime": (Lifetime, "a Lifetime"),
+    "store": (Store, "an address such as sqlite:///sessions.db, or a Store"),
+}
+
+
+def _check_kinds(**settings: object) -> None:
+    for name, value in settings.items():
+        kind, wanted = _KINDS[name]
+        if not isinstance(value, kind):
+            raise SettingError(f"Sessions({name}=…): give {wanted}, not a {type(value).__name__}")

@@ -6,16 +6,23 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.core.records import holding, packed, record, unpacked
 
 from sojourn.core import codec
+from sojourn.core.contents import Contents
 from sojourn.core.merge import merge
 from sojourn.core.record import Record
 from sojourn.core.session import Session
 from sojourn.errors import NotStorable
+
+
+class Basket(msgspec.Struct):
+    items: list[str] = []
+
 
 names = st.sampled_from("abcd")
 leaves = st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from(["x", "y"]), st.just((1, (2,))))
@@ -136,6 +143,31 @@ def test_the_name_of_an_attribute_is_a_str_and_nothing_else(name: Any) -> None:
     with pytest.raises(NotStorable, match="the name of an attribute is a str"):
         session[name] = 1
     assert session.changes() == {}
+
+
+def test_the_name_of_an_attribute_is_text_that_a_store_can_keep() -> None:
+    session = Session(None, 0.0)
+    with pytest.raises(NotStorable, match="surrogates"):
+        session["\ud800"] = 1
+    with pytest.raises(NotStorable, match="surrogates"):
+        session.view(Basket, at="\ud800")
+    session["ключ"] = 1
+    assert session.changes().keys() == {"ключ"}
+
+
+def test_clearing_a_session_reads_each_attribute_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    get = Contents.get
+
+    def ask(contents: Contents, name: str) -> Any:
+        asked.append(name)
+        return get(contents, name)
+
+    monkeypatch.setattr(Contents, "get", ask)
+    session = Session(holding(**{f"a{number}": [number] for number in range(50)}), 0.0)
+    session.clear()
+    assert len(asked) == 50
+    assert session.changes() == dict.fromkeys(asked)
 
 
 def test_what_is_no_name_is_not_in_it() -> None:

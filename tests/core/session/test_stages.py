@@ -162,7 +162,7 @@ def test_after_a_renewal_the_new_id_is_owed_to_the_visitor() -> None:
     session = Session(record(), 0.0, given=ID)
     sign_in(session)
     following = session.next_id()
-    session.committed(record(key=following.key, principal="alice", version=2), None, {})
+    session.committed(record(key=following.key, principal="alice", version=2, epoch=1), None, {})
     assert session.owed_id is session.given is following
     assert session.id == following.secret
     assert not session.renewing
@@ -177,6 +177,16 @@ def test_a_sign_in_while_a_commit_waits_is_still_to_be_committed() -> None:
     session.committed(record(version=3), None, {})
     assert session.renewing
     assert session.signed_in == "alice"
+
+
+def test_a_renewal_while_the_id_is_renewed_by_age_is_still_to_be_committed() -> None:
+    session = Session(record(), 0.0, given=ID)
+    following = session.next_id()
+    session.renew()
+    session.committed(record(key=following.key, version=2), None, {})
+    assert session.renewing
+    session.committed(record(key=session.next_id().key, version=3, epoch=1), None, {})
+    assert not session.renewing
 
 
 def test_a_new_session_tells_when_it_began() -> None:
