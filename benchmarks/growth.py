@@ -10,8 +10,9 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from sojourn.core.ids import SessionId
+from sojourn.core.ids import SessionId, new_ref
 from sojourn.core.record import Record
+from sojourn.inbound.sweeping import BATCH, LEASE
 from sojourn.store.sqlite import SqliteStore
 from sojourn.store.sqlite_statements import create
 from sojourn.testing import FakeClock
@@ -36,7 +37,7 @@ async def _growth(path: Path, total: int, expired: int) -> dict[str, float]:
     while not sweeping.done():
         began = time.perf_counter()
         await store.load(random.choice(keys), "bench")
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
         waits.append(time.perf_counter() - began)
     seconds, swept = await sweeping
     await store.close()
@@ -71,8 +72,8 @@ def _record(number: int, expires_at: float) -> Record:
     return Record(
         key=SessionId.new().key,
         app="bench",
-        ref=f"{number:016d}",
-        principal=f"user-{number % 1000}",
+        ref=new_ref(),
+        principal=f"user-{number}" if number % 2 else None,
         epoch=0,
         version=1,
         **times,
@@ -94,7 +95,7 @@ async def _loads(store: SqliteStore, keys: list[str]) -> list[float]:
 
 async def _sweep(store: SqliteStore) -> tuple[float, int]:
     began, swept = time.perf_counter(), 0
-    while claimed := await store.claim(limit=100, lease=60):
+    while claimed := await store.claim(limit=BATCH, lease=LEASE):
         await store.forget(claimed)
         swept += len(claimed)
     return time.perf_counter() - began, swept

@@ -270,3 +270,13 @@ async def test_durability_is_what_was_asked_for(make: Make) -> None:
 def test_a_durability_that_there_is_not_is_refused(path: Path) -> None:
     with pytest.raises(errors.SettingError, match="normal or full"):
         SqliteStore(path, durability="paranoid")  # type: ignore[arg-type]
+
+
+async def test_the_log_is_carried_over_into_the_file_when_nobody_writes(
+    make: Make, path: Path, clock: FakeClock
+) -> None:
+    await make().save(records.new(clock, data=b"x" * 50_000), over=None)
+    deadline = time.monotonic() + 20
+    while b"x" * 1000 not in path.read_bytes():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)

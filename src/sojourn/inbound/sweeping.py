@@ -13,7 +13,7 @@ from sojourn.store.base import Sweeps
 
 __all__ = ["Sweeper"]
 
-BATCH = 100  # records a claim: small enough that no other writer waits for long
+BATCH = 250  # records a claim: small enough that no other writer waits for long
 LEASE = 60.0  # seconds a node may take to announce a batch before another does it again
 INTERVAL = 60.0  # seconds between rounds, give or take a half, so that nodes do not sweep at the same second
 

@@ -78,6 +78,8 @@ def connect(path: Path, *, read_only: bool, durability: str) -> sqlite3.Connecti
     try:
         connection.execute(f"pragma synchronous = {durability}")
         connection.execute("pragma cache_size = -8000")  # kibibytes
+        # The writer checkpoints when it is quiet; this is for when it never is. In pages: 64 MB.
+        connection.execute("pragma wal_autocheckpoint = 16000")
     except BaseException:
         connection.close()
         raise

@@ -20,6 +20,7 @@ Job = Callable[[sqlite3.Connection], Any]
 """One write: what it returns or raises is the answer to whoever asked for it."""
 
 BATCH = 200  # writes in one transaction: beyond that other processes wait long and nothing is gained
+QUIET = 0.05  # seconds without a write after which the log is carried over into the file: it costs an fsync
 
 # Another process is at work, and will be done soon.
 _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
@@ -61,6 +62,7 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()  # what is put in while it is held is carried out: the thread lives
         self._suspect = False
+        self._logged = False  # whether something was written since the log was carried over
 
     async def do(self, job: Job) -> Any:
         """The result of `job`, when it is committed. Cancelled before it began, it does not happen."""
@@ -95,6 +97,9 @@ class Writer:
         last = False
         while not last:
             batch, last = self._next_batch()
+            if not batch:
+                self._carry_over(connection)
+                continue
             try:
                 if connection is not None and (self._suspect or self._identity() != opened):
                     connection.close()
@@ -110,11 +115,11 @@ class Writer:
             connection.close()
 
     def _next_batch(self) -> tuple[list[_Waiting], bool]:
-        """What waits now, at least one job, at most `BATCH`; and whether it is the last."""
+        """What waits now, at most `BATCH`, and whether it is the last. Nothing, when it has been quiet for a while."""
         batch: list[_Waiting] = []
         try:
             while len(batch) < BATCH:
-                waiting = self._waiting.get(block=not batch)
+                waiting = self._waiting.get(block=not batch, timeout=QUIET if self._logged else None)
                 if waiting is None:
                     return batch, True
                 batch.append(waiting)
@@ -150,11 +155,19 @@ class Writer:
                         raise
                     answers.append((future, None, refusal))
             self._patiently(lambda: connection.execute("commit"))
+            self._logged = True
         except BaseException:
             if connection.in_transaction:
                 connection.execute("rollback")
             raise
         return answers
+
+    def _carry_over(self, connection: sqlite3.Connection | None) -> None:
+        """Checkpoint the log while nobody waits. What readers still need of it stays."""
+        if self._logged and connection is not None:
+            self._logged = False
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("pragma wal_checkpoint(passive)").fetchall()
 
     def _patiently(self, action: Callable[[], Any]) -> Any:
         """`action`, tried until another process lets us. Naps shorter than SQLite's own handler, whose naps add up."""
