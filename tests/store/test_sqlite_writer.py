@@ -277,6 +277,6 @@ async def test_the_log_is_carried_over_into_the_file_when_nobody_writes(
 ) -> None:
     await make().save(records.new(clock, data=b"x" * 50_000), over=None)
     deadline = time.monotonic() + 20
-    while b"x" * 1000 not in path.read_bytes():
+    while b"x" * 1000 not in path.read_bytes():  # noqa: ASYNC240 - nobody else runs in this loop
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
