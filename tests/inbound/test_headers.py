@@ -133,6 +133,16 @@ async def test_a_response_that_sets_a_cookie_is_never_stored_by_a_cache(visitor:
     assert _caching(await visitor.ask(Session.end, headers=public)) == ["no-store"]
 
 
+@pytest.mark.parametrize("header", [b"cdn-cache-control", b"Cloudflare-CDN-Cache-Control", b"surrogate-control"])
+async def test_a_header_for_some_caches_alone_does_not_make_them_store_a_cookie(
+    visitor: Visitor, header: bytes
+) -> None:
+    answer = await visitor.ask(sets(a=1), headers=[(header, b"max-age=600")])
+    assert header not in dict(answer.headers)
+    answer = await visitor.ask(everything, headers=[(header, b"max-age=600")])
+    assert dict(answer.headers)[header] == b"max-age=600"
+
+
 async def test_the_cookies_of_the_application_stay(visitor: Visitor) -> None:
     answer = await visitor.ask(sets(a=1), headers=[(b"set-cookie", b"theme=dark")])
     assert answer.cookies.keys() == {"theme", "__Host-id", "__Host-id-v"}

@@ -23,6 +23,10 @@ _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.
 
 _log = logging.getLogger(__name__)
 
+# How a header ends that allows storing: those for some caches alone (`CDN-Cache-Control` …) win over the general one
+# there (RFC 9213 §2.2).
+_CACHING = (b"cache-control", b"surrogate-control")
+
 INTERNAL_ERROR = 1011  # RFC 6455 §7.4.1: the server cannot fulfil the request
 
 
@@ -170,7 +174,7 @@ class _Answer:
         headers = _vary(message.get("headers") or ())
         if lines:
             # A stored copy would hand the cookie to somebody else (CVE-2023-30861).
-            headers = [header for header in headers if header[0].lower() != b"cache-control"]
+            headers = [header for header in headers if not header[0].lower().endswith(_CACHING)]
             headers.append((b"cache-control", b"no-store"))
             headers += [(b"set-cookie", line) for line in lines]
         return {**message, "headers": headers}
