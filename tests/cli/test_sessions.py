@@ -45,6 +45,18 @@ def test_other_hosts_get_the_secure_cookie(serve: Serve) -> None:
     assert all("Secure" in each for each in cookies)
 
 
+def test_behind_tls_on_the_same_machine_the_cookie_is_secure(serve: Serve) -> None:
+    cookies = serve("applications:starlette", "--https").get().cookies
+    assert any(each.startswith("__Host-id=") for each in cookies)
+    assert all("Secure" in each for each in cookies)
+
+
+def test_applications_of_different_names_share_no_session_in_one_store(serve: Serve) -> None:
+    cookie = cookie_of(serve("applications:starlette", "--app", "shop").get())
+    assert serve("applications:starlette", "--app", "office").get(cookie=cookie).body["visits"] == 1
+    assert serve("applications:starlette", "--app", "shop").get(cookie=cookie).body["visits"] == 2
+
+
 def test_a_session_ends_at_the_age_that_the_option_says(serve: Serve) -> None:
     served = serve("applications:starlette", "--idle", "1h30m", "--absolute", "1s")
     cookie = cookie_of(served.get())

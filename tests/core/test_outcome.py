@@ -43,7 +43,7 @@ def use(**different: Any) -> Use:
         "touches": True,
         "started": False,
     }
-    return Use(**{**usual, **different})
+    return Use(**{"emptied": False, **usual, **different})
 
 
 def brief(outcome: Outcome) -> tuple[str, str | None, int | None, bool]:
@@ -283,7 +283,8 @@ def test_what_holds_for_every_save_over_another(use: Use, stored: Record, lifeti
     assert (record.key != stored.key) is (outcome.set_id is not None)
     assert (record.principal != stored.principal) <= use.renewed
     assert (record.ref, record.app) == (stored.ref, stored.app)
-    assert (record.created_at, record.absolute_at) == (stored.created_at, stored.absolute_at)
+    assert record.created_at == stored.created_at
+    assert record.absolute_at <= stored.absolute_at
     assert record.accessed_at >= stored.accessed_at
     assert (record.renewed_at != stored.renewed_at) <= (outcome.set_id is not None)
     if not saved:
@@ -321,3 +322,20 @@ def test_of_many_requests_at_the_moment_of_renewal_one_moves_the_session(times: 
         assert conclude(use(), first, LIFETIME, DUE).set_id is None
         changed = conclude(use(changes=FILLED), first, LIFETIME, DUE)
         assert (changed.write, changed.set_id, changed.set_version) == ("save", None, None)
+
+
+def test_nothing_that_is_stored_is_kept_for_another_principal() -> None:
+    changed = {"cart": codec.pack([7], "")}
+    outcome = conclude(use(principal="bob", renewed=True, emptied=True, changes=changed), STORED, LIFETIME, NOW)
+    assert outcome.record is not None
+    assert codec.read(outcome.record.data).keys() == {"cart"}
+    left = conclude(use(principal=None, renewed=True, emptied=True, changes={}), STORED, LIFETIME, NOW)
+    assert left.record is not None
+    assert codec.read(left.record.data) == {}
+
+
+def test_an_absolute_limit_that_came_later_holds_from_the_next_save() -> None:
+    stored = msgspec.structs.replace(STORED, absolute_at=math.inf, expires_at=math.inf)
+    outcome = conclude(use(changes={"a": codec.pack(1, "")}), stored, Lifetime(absolute=5000), NOW)
+    assert outcome.record is not None
+    assert outcome.record.absolute_at == outcome.record.expires_at == stored.created_at + 5000

@@ -62,6 +62,8 @@ def _where(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("target", metavar="MODULE:APP")
 @_where
 @click.option("--store", default=DEFAULT_STORE, help="Where sessions are kept.")
+@click.option("--app", default="default", help="Applications of different names share no session, also in one store.")
+@click.option("--https", is_flag=True, help="Something in front terminates TLS: use the Secure cookie.")
 @click.option("--idle", type=Duration(), help="A session ends when unused for this long.", show_default="30m")
 @click.option("--absolute", type=Duration(), help="A session ends at this age, used or not.", show_default="never")
 @click.option("--drain", type=Duration(), default="10s", help="How long a stop waits for requests in flight.")

@@ -13,6 +13,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     store: str
     plain_http: bool
+    app: str = "default"
     skip: tuple[str, ...] = ()
     replace_sessions: bool = False
     idle: float | None = None

@@ -24,6 +24,8 @@ def serve(
     store: str = DEFAULT_STORE,
     host: str = "127.0.0.1",
     port: int = 8000,
+    app: str = "default",
+    https: bool = False,
     skip: Sequence[str] = (),
     replace_sessions: bool = False,
     idle: timedelta | None = None,
@@ -45,7 +47,8 @@ def serve(
             orders = Orders(
                 target=target,
                 store=store,
-                plain_http=is_loopback(listener),
+                app=app,
+                plain_http=is_loopback(listener) and not https,
                 skip=tuple(skip),
                 replace_sessions=replace_sessions,
                 idle=idle.total_seconds() if idle else None,

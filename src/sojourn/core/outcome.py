@@ -33,10 +33,12 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
     principal: str | None
     renewed: bool
     """Signed in, signed out or renewed: whoever has the old id loses the session."""
+    emptied: bool
+    """The principal was somebody, and is not any more: nothing that is stored is kept."""
     ended: bool
     looked: bool
     touches: bool
-    """Whether it counts as a use that puts off the end."""
+    """Whether it puts off the end though it changed nothing. A change always does."""
     started: bool
     """Whether the response has started, so that no cookie can be sent."""
 
@@ -78,10 +80,12 @@ def conclude(use: Use, stored: Record | None, lifetime: Lifetime, now: float) ->
     ==========  ==============================================  ========================  ===========
 
     A failed handler (it raised, or answered 500 or above) makes no changes, unless `on_error="save"`; an end and a
-    sign-in stand. A request whose id was renewed under its feet sets no cookie: the new id is on its way to the visitor
-    in another response. Once the response has started no cookie can be set, so nothing is created and nobody is signed
-    in: also where the response never starts, because the handler raised or the visitor has gone. A sign-out stands all
-    the same: where it cannot give a new id, it ends the session.
+    sign-in stand. What is stored for one principal is not kept for another, or for nobody.
+
+    A request whose id was renewed under its feet sets no cookie: the new id is on its way to the visitor in another
+    response. Once the response has started no cookie can be set, so nothing is created and nobody is signed in: also
+    where the response never starts, because the handler raised or the visitor has gone. A sign-out stands all the same:
+    where it cannot give a new id, it ends the session.
     """
     if stored is None:
         return Outcome() if use.started else _create(use, lifetime, now)
@@ -124,7 +128,10 @@ def _create(use: Use, lifetime: Lifetime, now: float) -> Outcome:
 def _save(
     use: Use, stored: Record, lifetime: Lifetime, now: float, *, move: bool = False, behind: bool = False
 ) -> Outcome:
-    attributes = merge(codec.read(stored.data), use.changes) if use.changes else None
+    attributes = None
+    if use.changes or use.emptied:
+        attributes = merge({} if use.emptied else codec.read(stored.data), use.changes)
+    absolute_at = min(stored.absolute_at, lifetime.absolute_at(stored.created_at))  # the limit may be a newer one
     record = msgspec.structs.replace(
         stored,
         key=use.next_id().key if move else stored.key,
@@ -133,7 +140,8 @@ def _save(
         version=stored.version + 1,
         accessed_at=stored.accessed_at if behind else max(now, stored.accessed_at),
         renewed_at=now if move else stored.renewed_at,
-        expires_at=max(stored.expires_at, lifetime.expires_at(now, stored.absolute_at)),
+        expires_at=min(max(stored.expires_at, lifetime.expires_at(now, absolute_at)), absolute_at),
+        absolute_at=absolute_at,
         node=use.node,
         data=stored.data if attributes is None else codec.write(attributes),
     )

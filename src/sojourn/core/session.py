@@ -41,6 +41,7 @@ class Session(MutableMapping[str, Any]):
     _looked = False
     _ended = False
     _renew = False
+    _emptied = False
     _contents: Contents | None = None
     _given: SessionId | None = None
     _told: int | None = None
@@ -168,7 +169,8 @@ class Session(MutableMapping[str, Any]):
         """Who is signed in. Assigning it is a sign-in, or with None a sign-out.
 
         Either gives the session a new id and ends the old one at once (ASVS 7.2.4), so assign it when it happens, not
-        with every request.
+        with every request. What a visitor left before signing in is kept; what somebody left who was signed in is not,
+        when another one or nobody takes their place.
         """
         self._look()
         return self._principal
@@ -179,6 +181,8 @@ class Session(MutableMapping[str, Any]):
         if principal is not None and type(principal) is not str:
             raise NotStorable("session.principal", f"it is a {type(principal).__name__}; give a str, or None")
         codec.pack(principal, "session.principal")  # refuses text that no store could keep
+        if self._principal not in (None, principal):
+            self._contents, self._emptied = Contents(None), True
         self._principal = principal
         self._renew = True
 
@@ -260,6 +264,11 @@ class Session(MutableMapping[str, Any]):
         return self._renew
 
     @property
+    def emptied(self) -> bool:
+        """Whether all that is stored is to be left behind, since it was another principal's."""
+        return self._emptied
+
+    @property
     def unreadable(self) -> dict[str, str]:
         """Why an attribute could not be read, by name; with the name "", why nothing of the session could."""
         if self._unreadable is not None:
@@ -284,6 +293,7 @@ class Session(MutableMapping[str, Any]):
             self._given = self._owed_id = self._next_id
             self._next_id = None
             self._renew = self._renew and not (changed_hands and self._principal == record.principal)
+            self._emptied = self._emptied and self._renew
         self._record = record
         if self._contents is not None and attributes is not None:
             self._contents.committed(attributes, changes)

@@ -16,7 +16,7 @@ from sojourn.errors import Conflict, Gone, Overtaken
 from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.touches import Touches
 from sojourn.inbound.turns import Turn, Turns
-from sojourn.store.base import Moves, Store
+from sojourn.store.base import Lists, Moves, Query, Store
 
 __all__ = ["Commits", "Rules"]
 
@@ -67,6 +67,18 @@ class Commits:
         writing.add_done_callback(self._writing.discard)
         return await asyncio.shield(writing)
 
+    async def end(self, record: Record, reason: events.Reason) -> bool:
+        """End the session of `record`, under whichever id it is by now. False when it has ended already."""
+        while not await self._store.delete(record.key, record.app):
+            # A sign-in may have given it a new id meanwhile, and leaves nothing to follow.
+            query = Query(app=record.app, ref=record.ref)
+            found = await self._store.find(query) if isinstance(self._store, Lists) else []
+            if not found or found[0].key == record.key:
+                return False
+            record = found[0]
+        self._tell(events.SessionEnded.of(record, reason))
+        return True
+
     async def finish(self) -> None:
         """Wait for what is being written, and write the times of use."""
         loop = asyncio.get_running_loop()
@@ -109,6 +121,8 @@ class Commits:
                 raise Gone
             found = session.record
             use = msgspec.structs.replace(self._use(session, use.changes, counts=use.touches), ended=use.ended)
+        if use.ended:
+            return use, found, found  # whatever others stored
         # Unless another node stored a newer one, and this request has loaded that.
         if turn.newest is not None and (found is None or turn.newest.version > found.version):
             return use, found, self._newer(use, found, turn.newest)
@@ -119,9 +133,8 @@ class Commits:
         if record is None:
             return
         if outcome.write == "delete":
-            if not await self._store.delete(record.key, record.app):
+            if not await self.end(record, "ended"):
                 raise Gone
-            self._tell(events.SessionEnded.of(record, "ended"))
         elif outcome.write == "save":
             if stored is None and await self._left_behind(use):
                 raise Gone
@@ -167,6 +180,7 @@ class Commits:
             changes=changes,
             principal=session.signed_in,
             renewed=session.renewing,
+            emptied=session.emptied,
             ended=session.ended,
             looked=session.looked,
             touches=counts and (session.looked or rules.touch_always),

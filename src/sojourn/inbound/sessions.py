@@ -117,8 +117,8 @@ class Sessions:
     async def commit(self, session: Session, *, failed: bool = False, counts: bool = True) -> list[bytes]:
         """Carry out what the request did with its session. Returns the values of the Set-Cookie headers to send.
 
-        `failed`: the handler raised or answered 500 or above. `counts`: whether this is a use that puts off the end.
-        Can be called again for what comes later in the same request. Raises `NotStorable`, `Contradiction`,
+        `failed`: the handler raised or answered 500 or above. `counts`: whether it puts off the end though it changed
+        nothing. Can be called again for what comes later in the same request. Raises `NotStorable`, `Contradiction`,
         `Overtaken` or `StoreUnavailable`; then nothing was written.
         """
         if not session.looked and not self.touches_always:
@@ -183,13 +183,13 @@ class Sessions:
 
     async def end(self, ref: str) -> bool:
         """End the session of that ref, wherever it is in use. False when there is none."""
-        return any([await self._revoke(record) for record in await self.find(ref=ref)])
+        return any([await self._commits.end(record, "revoked") for record in await self.find(ref=ref)])
 
     async def end_all(self, *, principal: str, but: str | None = None) -> int:
         """End all sessions of `principal`, except that of the ref `but`. Returns how many there were."""
         ended, after = 0, ""
         while page := await self.find(principal=principal, after=after):
-            ended += sum([await self._revoke(record) for record in page if record.ref != but])
+            ended += sum([await self._commits.end(record, "revoked") for record in page if record.ref != but])
             after = page[-1].ref
         return ended
 
@@ -197,7 +197,8 @@ class Sessions:
     async def access(self, ref: str) -> AsyncIterator[Session]:
         """The session of that ref, outside of its requests; what was changed is stored at the end of the block.
 
-        For background work, and for connections that outlive their request. Raises `SessionEnded` when there is none.
+        For background work, and for connections that outlive their request. A change puts off the end, as ever. Raises
+        `SessionEnded` when there is none.
         """
         found = await self.find(ref=ref)
         if not found:
@@ -257,15 +258,6 @@ class Sessions:
         if outcome.set_version is not None:
             lines.append(cookie.set(cookie.version_name, str(outcome.set_version)))
         return lines
-
-    async def _revoke(self, record: Record) -> bool:
-        while not await self.store.delete(record.key, record.app):
-            found = await self.find(ref=record.ref)
-            if not found or found[0].key == record.key:
-                return False
-            record = found[0]  # it got a new id meanwhile: at a sign-in, which leaves nothing to follow
-        self._tell(events.SessionEnded.of(record, "revoked"))
-        return True
 
     def _tell(self, event: events.Event) -> None:
         self._listeners.tell(event)

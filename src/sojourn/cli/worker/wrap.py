@@ -35,7 +35,7 @@ def wrap(app: Application, orders: Orders) -> Wrapped:
     if orders.replace_sessions:
         app = without(app, keeps_sessions)
     cookie = Cookie.development() if orders.plain_http else Cookie()
-    sessions = Sessions(orders.store, cookie=cookie, lifetime=_lifetime(orders), skip=orders.skip)
+    sessions = Sessions(orders.store, app=orders.app, cookie=cookie, lifetime=_lifetime(orders), skip=orders.skip)
     served = cast("Application", SessionMiddleware(cast("Any", app), sessions))
     return Wrapped(served, sessions, _described(cookie, plain_http=orders.plain_http), warnings)
 
