@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sojourn.core.record import Record
 from sojourn.errors import Conflict
+from sojourn.store import sqlite_schema
 from sojourn.store.base import Query
 from sojourn.store.sqlite import SqliteStore
 from sojourn.testing import FakeClock
@@ -328,3 +331,27 @@ def test_a_store_can_be_closed_while_other_threads_use_it(store: SqliteStore, cl
 
     in_threads(4, lambda which: asyncio.run(use() if which else close()))
     assert len(asyncio.run(store.find(Query(), limit=1000))) == 300
+
+
+class Interrupted(sqlite3.Connection):
+    """A connection between whose looks at a new file another process makes the schema."""
+
+    def execute(self, statement: str, *parameters: Any) -> sqlite3.Cursor:
+        if "sqlite_master" in statement:
+            other = sqlite3.connect(self.path, isolation_level=None, timeout=0)
+            with closing(other), suppress(sqlite3.OperationalError):  # it may have to wait for us
+                sqlite_schema.prepare(other, self.path)
+        return super().execute(statement, *parameters)
+
+    path: Path
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_a_schema_that_is_made_meanwhile_is_not_taken_for_another_applications(tmp_path: Path, journal: str) -> None:
+    path = tmp_path / "new.db"
+    with closing(sqlite3.connect(path, isolation_level=None, factory=Interrupted)) as connection:
+        connection.path = path
+        sqlite3.Connection.execute(connection, f"pragma journal_mode = {journal}")
+        sqlite_schema.made(connection, path)
+        sqlite_schema.prepare(connection, path)
+        assert sqlite_schema.made(connection, path)

@@ -120,17 +120,29 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 def made(connection: sqlite3.Connection, path: Path) -> bool:
     """Whether the schema is there, or the file is empty. Raises as `prepare`."""
-    version: int = connection.execute("pragma user_version").fetchone()[0]
-    application: int = connection.execute("pragma application_id").fetchone()[0]
-    if application != APPLICATION and (
-        version or application or connection.execute("select 1 from sqlite_master").fetchone()
-    ):
+    version, application, tables = _look(connection)
+    if application != APPLICATION and (version or application or tables):
         raise StoreDamaged(f"{path} is a database of another application; give the store a file of its own")
     if version > VERSION:
         raise StoreTooNew(
             f"{path} was made by a newer Sojourn (schema {version}, this one knows {VERSION}); upgrade Sojourn"
         )
     return version > 0
+
+
+def _look(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """The version, the application and the number of tables, all of one moment: another may be making them."""
+    alone = not connection.in_transaction
+    if alone:
+        connection.execute("begin")
+    try:
+        (version,) = connection.execute("pragma user_version").fetchone()
+        (application,) = connection.execute("pragma application_id").fetchone()
+        (tables,) = connection.execute("select count(*) from sqlite_master").fetchone()
+    finally:
+        if alone:
+            connection.execute("rollback")
+    return version, application, tables
 
 
 def explain(error: sqlite3.Error, path: Path) -> StoreUnavailable:
