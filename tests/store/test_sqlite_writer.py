@@ -63,34 +63,33 @@ async def together(store: SqliteStore, tried: list[Record]) -> list[Any]:
     return await asyncio.gather(*(store.save(record, over=None) for record in tried), return_exceptions=True)
 
 
-async def test_writes_that_arrive_together_are_committed_together(
-    make: Make, other: sqlite3.Connection, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = make(Counted, busy=60)
+async def commits_of(
+    store: SqliteStore, saves: int, other: sqlite3.Connection, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> int:
+    """How many commits it takes to save what arrived while nothing could be committed."""
     assert isinstance(store, Counted)
     await store.open()
     before = store.commits
     with held_up(other, monkeypatch) as waits:
-        saving = asyncio.gather(*(store.save(records.new(clock), over=None) for _ in range(150)))
+        saving = asyncio.gather(*(store.save(records.new(clock), over=None) for _ in range(saves)))
         assert await asyncio.to_thread(waits.wait, 10)
         assert not saving.done()
     await saving
-    assert store.commits - before <= 2
+    return store.commits - before
+
+
+async def test_writes_that_arrive_together_are_committed_together(
+    make: Make, other: sqlite3.Connection, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = make(Counted, busy=60)
+    assert await commits_of(store, 150, other, clock, monkeypatch) <= 2
     assert len(await store.find(Query(), limit=1000)) == 150
 
 
 async def test_no_transaction_holds_more_than_its_share(
     make: Make, other: sqlite3.Connection, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = make(Counted, busy=60)
-    assert isinstance(store, Counted)
-    await store.open()
-    before = store.commits
-    with held_up(other, monkeypatch) as waits:
-        saving = asyncio.gather(*(store.save(records.new(clock), over=None) for _ in range(1000)))
-        assert await asyncio.to_thread(waits.wait, 10)
-    await saving
-    assert 5 <= store.commits - before <= 7
+    assert 5 <= await commits_of(make(Counted, busy=60), 1000, other, clock, monkeypatch) <= 7
 
 
 async def test_one_that_cannot_be_written_does_not_take_the_others_with_it(make: Make, clock: FakeClock) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Literal
-
-import msgspec
 
 from sojourn.errors import SettingError
 
@@ -46,7 +45,8 @@ def _pairs(name: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"(?:^|;)[ \t]*" + re.escape(name) + rb"[ \t]*=([^;]*)")
 
 
-class Cookie(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Cookie:
     """The cookie that carries the id, and beside it `<name>-v`, which carries the version of the session.
 
     Raises `SettingError` for attributes that browsers would refuse or that cannot be written: refused, never escaped.
@@ -105,7 +105,7 @@ class Cookie(msgspec.Struct, frozen=True, kw_only=True):
         """The value of a Set-Cookie header that removes it: the same attributes, or a browser would keep it (R11)."""
         return f"{name}=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT{self._attributes}".encode()
 
-    @property
+    @cached_property  # the same for every response
     def _attributes(self) -> str:
         return "".join(
             (

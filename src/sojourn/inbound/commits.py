@@ -55,11 +55,8 @@ class Commits:
         """
         use, found = self._use(session, changes, counts=counts), session.record
         outcome = self._conclude(use, found)
-        if outcome.write == "touch" and outcome.record is not None:
-            self.touches.add(outcome.record)
-        if outcome.write == "nothing":
-            self._tell_of_drop(use)
-        if outcome.write in ("nothing", "touch"):
+        if outcome.write in ("nothing", "touch"):  # nobody has to be waited for
+            await self._carry_out(use, outcome, found)
             return outcome
         # In a task of its own: a request that is cancelled meanwhile leaves nothing half done.
         writing = asyncio.get_running_loop().create_task(self._write(session, use, found, outcome))
@@ -131,8 +128,8 @@ class Commits:
     async def _carry_out(self, use: Use, outcome: Outcome, stored: Record | None) -> None:
         record = outcome.record
         if record is None:
-            return
-        if outcome.write == "delete":
+            self._tell_of_drop(use)
+        elif outcome.write == "delete":
             if not await self.end(record, "ended"):
                 raise Gone
         elif outcome.write == "save":
