@@ -14,7 +14,7 @@ from sojourn.core.ids import SessionId, new_ref
 from sojourn.core.record import Record
 from sojourn.inbound.sweeping import BATCH, LEASE
 from sojourn.store.sqlite import SqliteStore
-from sojourn.store.sqlite_statements import create
+from sojourn.store.sqlite.statements import create
 from sojourn.testing import FakeClock
 
 __all__ = ["growth"]

@@ -18,7 +18,7 @@ from tests.fixtures.visitor import Visitor, everything, sets
 from tests.fixtures.wire import Wire, gates
 
 from sojourn import Sessions
-from sojourn.store import sqlite_schema
+from sojourn.store.sqlite import schema
 
 LOOKS = ("/read", "/has", "/who", "/count", "/put?a=1", "/undone", "/log_in?user=alice", "/renew")
 STATUSES = (200, 302, 404, 500)
@@ -100,14 +100,14 @@ async def test_no_id_is_in_the_files_of_the_store(serving: Serving, directory: P
 async def test_a_lookup_is_by_the_hash_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """R71: where no statement holds the secret, no comparison in the database can tell of it."""
     statements: list[str] = []
-    connect = sqlite_schema.connect
+    connect = schema.connect
 
     def traced(*args: Any, **kwargs: Any) -> sqlite3.Connection:
         connection = connect(*args, **kwargs)
         connection.set_trace_callback(statements.append)
         return connection
 
-    monkeypatch.setattr(sqlite_schema, "connect", traced)
+    monkeypatch.setattr(schema, "connect", traced)
     sessions = Sessions(f"sqlite:///{tmp_path}/traced.db")
     visitor = Visitor(sessions)
     secrets = set()

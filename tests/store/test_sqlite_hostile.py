@@ -18,9 +18,8 @@ import pytest
 
 from sojourn import errors
 from sojourn.core.record import Record
-from sojourn.store import sqlite_schema, sqlite_statements
 from sojourn.store.base import Query
-from sojourn.store.sqlite import SqliteStore
+from sojourn.store.sqlite import SqliteStore, schema, statements
 from sojourn.testing import FakeClock
 from sojourn.testing.contract import records
 
@@ -417,7 +416,7 @@ def test_every_code_of_sqlite_has_a_meaning_in_one_line(tmp_path: Path) -> None:
     for code in {*CODES.values(), 0, 255, 1 << 20}:
         error = sqlite3.OperationalError("what SQLite says")
         error.sqlite_errorcode = code
-        ours = sqlite_schema.explain(error, tmp_path)
+        ours = schema.explain(error, tmp_path)
         assert isinstance(ours, errors.StoreUnavailable)
         assert "\n" not in str(ours)
         assert str(tmp_path) in str(ours)
@@ -441,7 +440,7 @@ def test_every_code_of_sqlite_has_a_meaning_in_one_line(tmp_path: Path) -> None:
 def test_an_extended_code_means_what_its_primary_one_means(tmp_path: Path, code: str, meaning: type) -> None:
     error = sqlite3.OperationalError("what SQLite says")
     error.sqlite_errorcode = CODES[code]
-    assert type(sqlite_schema.explain(error, tmp_path)) is meaning
+    assert type(schema.explain(error, tmp_path)) is meaning
 
 
 @pytest.mark.parametrize(
@@ -467,10 +466,10 @@ async def test_no_error_of_sqlite_comes_through(
     def fail(*arguments: object, **options: object) -> None:
         raise kind("what SQLite says")
 
-    names = [name for name in sqlite_statements.__all__ if callable(getattr(sqlite_statements, name))]
+    names = [name for name in statements.__all__ if callable(getattr(statements, name))]
     with monkeypatch.context() as patched:
         for name in names:
-            patched.setattr(sqlite_statements, name, fail)
+            patched.setattr(statements, name, fail)
         for call in every_call(record).keys() - {"open"}:
             assert isinstance(await refusal(store, call, record), errors.StoreUnavailable)
     assert await store.load(record.key, record.app) == record

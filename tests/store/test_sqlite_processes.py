@@ -18,9 +18,8 @@ import pytest
 
 from sojourn.core.record import Record
 from sojourn.errors import Conflict
-from sojourn.store import sqlite_schema
 from sojourn.store.base import Query
-from sojourn.store.sqlite import SqliteStore
+from sojourn.store.sqlite import SqliteStore, schema
 from sojourn.testing import FakeClock
 from sojourn.testing.contract import records
 
@@ -340,7 +339,7 @@ class Interrupted(sqlite3.Connection):
         if "sqlite_master" in statement:
             other = sqlite3.connect(self.path, isolation_level=None, timeout=0)
             with closing(other), suppress(sqlite3.OperationalError):  # it may have to wait for us
-                sqlite_schema.prepare(other, self.path)
+                schema.prepare(other, self.path)
         return super().execute(statement, *parameters)
 
     path: Path
@@ -352,6 +351,6 @@ def test_a_schema_that_is_made_meanwhile_is_not_taken_for_another_applications(t
     with closing(sqlite3.connect(path, isolation_level=None, factory=Interrupted)) as connection:
         connection.path = path
         sqlite3.Connection.execute(connection, f"pragma journal_mode = {journal}")
-        sqlite_schema.made(connection, path)
-        sqlite_schema.prepare(connection, path)
-        assert sqlite_schema.made(connection, path)
+        schema.made(connection, path)
+        schema.prepare(connection, path)
+        assert schema.made(connection, path)

@@ -15,9 +15,8 @@ import pytest
 
 from sojourn import errors
 from sojourn.core.record import Record
-from sojourn.store import sqlite_statements
 from sojourn.store.base import Query
-from sojourn.store.sqlite import SqliteStore
+from sojourn.store.sqlite import SqliteStore, statements
 from sojourn.testing import FakeClock
 from sojourn.testing.contract import records
 
@@ -124,7 +123,7 @@ async def test_what_a_refused_write_had_begun_is_undone_and_the_others_are_kept(
     begun = records.new(clock)
 
     def fail_halfway(connection: sqlite3.Connection) -> None:
-        sqlite_statements.create(connection, begun, clock())
+        statements.create(connection, begun, clock())
         raise error
 
     tried = [records.new(clock) for _ in range(10)]
@@ -229,7 +228,7 @@ async def test_those_who_wait_hear_of_an_error_that_nobody_foresaw(
 async def test_old_changes_are_forgotten(
     store: SqliteStore, other: sqlite3.Connection, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_statements, "KEPT_CHANGES", 100)
+    monkeypatch.setattr(statements, "KEPT_CHANGES", 100)
     for _ in range(5):
         await together(store, [records.new(clock) for _ in range(420)])
     oldest, newest, number = other.execute("select min(number), max(number), count(*) from change").fetchone()
@@ -241,7 +240,7 @@ async def test_old_changes_are_forgotten(
 async def test_a_watch_that_fell_behind_sees_a_gap(
     store: SqliteStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_statements, "KEPT_CHANGES", 100)
+    monkeypatch.setattr(statements, "KEPT_CHANGES", 100)
     watch = store.watch()
     first = asyncio.ensure_future(anext(watch))
     await store.save(records.new(clock), over=None)

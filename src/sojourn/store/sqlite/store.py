@@ -17,10 +17,9 @@ from typing import Any, Literal
 from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
 from sojourn.errors import SettingError, StoreUnavailable
-from sojourn.store import sqlite_schema
-from sojourn.store import sqlite_statements as statements
 from sojourn.store.base import Change, Query
-from sojourn.store.sqlite_writer import Job, Writer
+from sojourn.store.sqlite import schema, statements
+from sojourn.store.sqlite.writer import Job, Writer
 
 __all__ = ["SqliteStore"]
 
@@ -122,7 +121,7 @@ class SqliteStore:
     async def watch(self) -> AsyncIterator[Change]:
         """As `Watches`: looks every `POLL` seconds."""
         last = await self._read(statements.last_change)
-        watched = sqlite_schema.identity(self._path)
+        watched = schema.identity(self._path)
 
         def news(connection: sqlite3.Connection) -> Sequence[Change]:
             return statements.changes(connection, after=last)
@@ -131,7 +130,7 @@ class SqliteStore:
             for change in await self._read(news):
                 last = change.number
                 yield change
-            if sqlite_schema.identity(self._path) != watched:
+            if schema.identity(self._path) != watched:
                 self._close_reader()
                 raise StoreUnavailable(
                     f"{self._path} was taken away while it was watched; load everything and watch again"
@@ -149,7 +148,7 @@ class SqliteStore:
         return Writer(
             self._open_writer,
             self._explain,
-            identity=lambda: sqlite_schema.identity(self._path),
+            identity=lambda: schema.identity(self._path),
             busy=self._busy,
         )
 
@@ -181,7 +180,7 @@ class SqliteStore:
             if self._reader is None:
                 with contextlib.ExitStack() as opening:
                     connection = opening.enter_context(contextlib.closing(self._connect(read_only=True)))
-                    if not sqlite_schema.made(connection, self._path):
+                    if not schema.made(connection, self._path):
                         return False
                     opening.pop_all()
                 self._reader = connection
@@ -197,21 +196,21 @@ class SqliteStore:
         self._close_reader()  # it may have another file, that was here before
         connection = self._connect(read_only=False)
         try:
-            sqlite_schema.prepare(connection, self._path)
+            schema.prepare(connection, self._path)
         except BaseException:
             connection.close()
             raise
         return connection
 
     def _connect(self, *, read_only: bool) -> sqlite3.Connection:
-        return sqlite_schema.connect(self._path, read_only=read_only, durability=self._durability)
+        return schema.connect(self._path, read_only=read_only, durability=self._durability)
 
     def _find(self, query: Query, limit: int, after: str, now: float) -> list[Record]:
         with self._finding, contextlib.closing(self._connect(read_only=True)) as connection:
             return statements.find(connection, query, limit, after, now)
 
     def _explain(self, error: sqlite3.Error) -> Any:
-        return sqlite_schema.explain(error, self._path)
+        return schema.explain(error, self._path)
 
     @contextlib.contextmanager
     def _at_rest(self) -> Iterator[None]:
