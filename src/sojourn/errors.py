@@ -9,12 +9,16 @@
     │   ├── NotStorable         a value that no store can keep
     │   ├── Unreadable          a stored attribute that cannot be read (also a KeyError)
     │   ├── ViewMismatch        stored data that does not fit the type of a view
-    │   └── Contradiction       two requests changed one attribute, and `on_conflict="fail"`
+    │   ├── Contradiction       two requests changed one attribute, and `on_conflict="fail"`
+    │   ├── Occupied            another request had the session to itself for too long
+    │   └── LeaseLost           the sole right to the session ran out before the changes were stored
     └── StoreError              what a store can answer besides its result
         ├── Conflict            the record is not the one that was to be replaced
         ├── Gone                the record has ended; it is never brought back
         ├── Overtaken           a save met a newer record each time it tried
+        ├── LimitReached        the principal has as many sessions as one may have
         └── StoreUnavailable    the store cannot be reached or used now
+            ├── OutcomeUnknown  the answer to a write was lost: it happened, or it did not
             ├── StoreBusy       another process holds it for too long
             ├── StoreFull       no room is left
             ├── StoreReadOnly   it may be read but not written
@@ -38,7 +42,11 @@ __all__ = [
     "Conflict",
     "Contradiction",
     "Gone",
+    "LeaseLost",
+    "LimitReached",
     "NotStorable",
+    "Occupied",
+    "OutcomeUnknown",
     "OutsideRequest",
     "Overtaken",
     "ResponseStarted",
@@ -120,6 +128,18 @@ class Contradiction(SessionError):
         super().__init__(f"another request changed {', '.join(map(repr, self.names))} first; load the session again")
 
 
+class Occupied(SessionError):
+    """Another request had the session to itself for longer than this one would wait."""
+
+    status_hint = 503
+
+
+class LeaseLost(SessionError):
+    """The sole right to the session ran out before the changes were stored; nothing was."""
+
+    status_hint = 409
+
+
 class StoreError(SojournError):
     """What a store answers when it cannot do what was asked."""
 
@@ -147,8 +167,18 @@ class Overtaken(StoreError):
     """A save met a newer record each time it tried."""
 
 
+class LimitReached(StoreError):
+    """The principal has as many sessions as one may have, and `when_full="refuse"`."""
+
+    status_hint = 429
+
+
 class StoreUnavailable(StoreError):
     """The store cannot be reached, or cannot be used now."""
+
+
+class OutcomeUnknown(StoreUnavailable):
+    """The store was asked to write, and its answer was lost: it happened, or it did not."""
 
 
 class StoreBusy(StoreUnavailable):

@@ -23,7 +23,7 @@ def test_what_an_ended_session_held_can_be_read() -> None:
 
 def test_attributes_that_cannot_be_read_are_left_out() -> None:
     data = codec.write({**packed(a=1, b=2), "broken": b"\xc7\x00\x63"})
-    assert events.SessionEnded.of(record(data=data), "ended").attributes() == {"a": 1, "b": 2}
+    assert events.SessionEnded.of(record(data=data), "signed-out").attributes() == {"a": 1, "b": 2}
 
 
 @pytest.mark.parametrize("data", [b"", b"\xc1", b"\x91\x01"])

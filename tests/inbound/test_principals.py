@@ -67,4 +67,4 @@ async def test_an_end_ends_the_session_under_the_id_that_it_got_meanwhile(
     assert (await ending).cookies == {"__Host-id": "", "__Host-id-v": ""}
     assert await visitor.sessions.find() == []
     assert (await visitor.ask(everything)).value == {}
-    assert [event.reason for event in told if isinstance(event, events.SessionEnded)] == ["ended"]
+    assert [event.reason for event in told if isinstance(event, events.SessionEnded)] == ["signed-out"]

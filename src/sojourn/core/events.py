@@ -24,8 +24,9 @@ __all__ = [
     "SessionUnreadable",
 ]
 
-Reason = Literal["idle", "absolute", "ended", "revoked"]
-"""Why a session ended: unused for too long, at its absolute limit, by its own `end()`, or by `Sessions.end`."""
+Reason = Literal["idle", "absolute", "signed-out", "evicted", "revoked"]
+"""Why a session ended: unused for too long, at its absolute limit, by its own `end()`, for another one of the same
+principal beyond the limit, or by `Sessions.end`."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

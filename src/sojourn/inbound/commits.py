@@ -130,7 +130,7 @@ class Commits:
         if record is None:
             self._tell_of_drop(use)
         elif outcome.write == "delete":
-            if not await self.end(record, "ended"):
+            if not await self.end(record, "signed-out"):
                 raise Gone
         elif outcome.write == "save":
             if stored is None and await self._left_behind(use):

@@ -11,20 +11,49 @@ What holds for all of them:
   differs) it leads nowhere: what comes with the old key is Gone.
 - **A request that began in time keeps its session**: a record that has expired can still be saved, touched and deleted
   by those who have it, until it is claimed by a sweep.
+
+Which powers a store has is told by `power`, not by `isinstance`: a store around a store (`Around`) has those of the
+store that it wraps.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 import msgspec
 
+from sojourn.core.events import Reason
 from sojourn.core.record import Record
 
-__all__ = ["SWEEP_DELAY", "Change", "Lists", "Moves", "Opens", "Query", "Store", "Sweeps", "Watches"]
+__all__ = [
+    "BEAT",
+    "SWEEP_DELAY",
+    "Admits",
+    "Beat",
+    "Change",
+    "Ending",
+    "Leases",
+    "Lists",
+    "Moves",
+    "Opens",
+    "Query",
+    "Recalls",
+    "Store",
+    "Sweeps",
+    "Tells",
+    "Watches",
+    "WhenFull",
+    "power",
+]
+
+P = TypeVar("P")
 
 SWEEP_DELAY = 60.0  # seconds that an expired record rests before it is swept: a request may still be using it
+BEAT = 1.0  # seconds between two signs of life of a watch, at most
+
+WhenFull = Literal["refuse", "end-oldest", "end-least-used"]
+"""What becomes of a sign-in beyond the limit, or of the sessions before it."""
 
 
 @runtime_checkable
@@ -77,20 +106,84 @@ class Moves(Protocol):
         ...
 
 
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that has ended and that is ours to announce."""
+
+    record: Record
+    reason: Reason
+
+
 @runtime_checkable
 class Sweeps(Protocol):
-    """A store that can say what has expired. Without it, a store must forget expired records by itself."""
+    """A store that keeps what has ended until that was announced. Without it, a store forgets expired records itself.
 
-    async def claim(self, *, limit: int, lease: float) -> list[Record]:
-        """Up to `limit` records that expired more than `SWEEP_DELAY` ago and that nobody has claimed.
+    A record is claimed for `lease` seconds, announced, then forgotten. While it is claimed it is out of reach: absent
+    for all but `forget`, and nothing can take its place. If the one who claimed it dies, another claims it again when
+    the lease is over: an end is announced at least once, and twice only with the same `event_id`.
+    """
 
-        They are ours for `lease` seconds: nobody else gets them, and they can no longer be saved, touched or deleted.
-        If they are not forgotten by then, because a node died, they can be claimed again.
+    async def end(self, key: str, app: str, *, reason: Reason, lease: float) -> Record | None:
+        """Claim the session at `key`, or where its stub leads, live or expired; None when there is none.
+
+        What it held, as it was last stored. For one of many that try.
+        """
+        ...
+
+    async def claim(self, *, limit: int, lease: float) -> list[Ending]:
+        """Claim up to `limit` records that expired more than `SWEEP_DELAY` ago, or whose claim has run out.
+
+        The reason is that of the first claim; `"absolute"` or `"idle"` for what has expired. A record that cannot be
+        read is set aside for good and logged: it is never returned, and does not stop the others.
         """
         ...
 
     async def forget(self, records: Sequence[Record]) -> None:
         """Remove claimed records, when their end has been announced."""
+        ...
+
+
+@runtime_checkable
+class Admits(Protocol):
+    """A store that can hold a principal to a number of sessions, whichever nodes they come from."""
+
+    async def admit(
+        self, record: Record, *, over: Record | None, limit: int, when_full: WhenFull, lease: float
+    ) -> list[Record]:
+        """As `save` for a record that comes into the hands of its principal, who may then have `limit` live sessions.
+
+        Beyond that it raises `LimitReached` and stores nothing; or it claims, for the reason `"evicted"` and for
+        `lease` seconds, as many others as needed, those created first or those used longest ago, and returns them to
+        be announced and forgotten. Sessions of one principal are counted within one `app`. Never more than `limit` are
+        live, however many sign in at once.
+        """
+        ...
+
+
+@runtime_checkable
+class Leases(Protocol):
+    """A store that can give one of many the sole right to a session."""
+
+    async def hold(self, record: Record, holder: str, *, seconds: float) -> bool:
+        """Give `holder` the right to the session of `record` for `seconds`, or prolong it; False when another has it.
+
+        It belongs to the ref and application: renewals change nothing.
+        """
+        ...
+
+    async def release(self, record: Record, holder: str) -> None:
+        """Give the right back, if `holder` still has it."""
+        ...
+
+
+@runtime_checkable
+class Tells(Protocol):
+    """A store whose clock all nodes share."""
+
+    def now(self) -> float:
+        """The time of the store, in seconds since the epoch: what was measured last, and what has passed since.
+
+        The time that has passed is that of the monotonic clock, so a node whose own clock is wrong is right by this.
+        """
         ...
 
 
@@ -119,9 +212,9 @@ class Lists(Protocol):
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A record was saved, or is at its key no longer.
 
-    `number` rises by one for each: a gap means that some were missed. A move is two changes: the record has left the
-    old key (`ended`), and is saved at the new one; both name the new version. `key` is always the record's own, even
-    where another key leads to it.
+    `number` rises by one for each within a watch: a gap means that some were missed. A move is two changes: the record
+    has left the old key (`ended`), and is saved at the new one; both name the new version. `key` is always the record's
+    own, even where another key leads to it.
     """
 
     number: int
@@ -132,10 +225,43 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     ended: bool
 
 
+class Beat(msgspec.Struct, frozen=True, kw_only=True):
+    """A sign of life: every change up to `number` was told, when the store was asked just now."""
+
+    number: int
+
+
 @runtime_checkable
 class Watches(Protocol):
     """A store that tells what changes in it, whoever makes the change."""
 
-    def watch(self) -> AsyncIterator[Change]:
-        """Every change from now on, in the order in which they happened."""
+    def watch(self) -> AsyncIterator[Change | Beat]:
+        """First a `Beat`: from now on every change is told, in the order in which they happened for one session.
+
+        A `Beat` at least every `BEAT` seconds, also when nothing changes. What comes may be told twice, but nothing is
+        left out: a watch that may have missed something raises `StoreUnavailable`, or leaves a gap in the numbers.
+        """
         ...
+
+
+@runtime_checkable
+class Recalls(Protocol):
+    """A store with copies at hand, for visitors who can tell the version that they saw last."""
+
+    def recall(self, key: str, app: str, version: int) -> Record | None:
+        """A copy that is live and not older than `version`, at once; None when the store has to be asked."""
+        ...
+
+    async def fetch(self, key: str, app: str, version: int) -> Record | None:
+        """As `load`, together with others who ask for the same; never a copy older than `version` and the store's."""
+        ...
+
+
+def power(store: object, kind: type[P]) -> P | None:
+    """`store` as a store with that power; None when it, or a store that it wraps, lacks it."""
+    inner = getattr(store, "inner", None)
+    if not isinstance(store, kind):
+        return None
+    if inner is None or kind in cast("Any", store).adds or power(inner, kind) is not None:
+        return store
+    return None
