@@ -76,7 +76,7 @@ async def test_nothing_is_left_of_a_session_that_was_swept(
 ) -> None:
     record = await chain(any_store, clock, *changes)
     clock.now = record.expires_at + SWEEP_DELAY
-    await any_store.forget(await any_store.claim(limit=10, lease=30))
+    await any_store.forget([ending.record for ending in await any_store.claim(limit=10, lease=30)])
     assert left(any_store, path) == {}
 
 

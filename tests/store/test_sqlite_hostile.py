@@ -19,7 +19,7 @@ import pytest
 from sojourn import errors
 from sojourn.core.record import Record
 from sojourn.store.base import Query
-from sojourn.store.sqlite import SqliteStore, schema, statements
+from sojourn.store.sqlite import SqliteStore, changes, endings, leases, schema, statements
 from sojourn.testing import FakeClock
 from sojourn.testing.contract import records
 
@@ -38,8 +38,12 @@ def every_call(record: Record) -> dict[str, Callable[[SqliteStore], Awaitable[An
         "touch": lambda store: store.touch(record),
         "delete": lambda store: store.delete(record.key, record.app),
         "moved": lambda store: store.moved(record.key, record.app),
+        "end": lambda store: store.end(record.key, record.app, reason="signed-out", lease=10),
+        "admit": lambda store: store.admit(record, over=None, limit=1, when_full="end-oldest", lease=10),
         "claim": lambda store: store.claim(limit=10, lease=10),
         "forget": lambda store: store.forget([record]),
+        "hold": lambda store: store.hold(record, "me", seconds=10),
+        "release": lambda store: store.release(record, "me"),
         "find": lambda store: store.find(Query(ref=record.ref)),
         "watch": lambda store: anext(store.watch()),
     }
@@ -103,7 +107,19 @@ async def test_a_write_to_a_locked_file_is_busy_when_its_time_is_over(make: Make
     store, record = make(busy=0.05), records.new(clock)
     await store.save(record, over=None)
     with held_by_another_process(store._path):
-        for call in ("create", "update", "move", "touch", "delete", "claim", "forget"):
+        for call in (
+            "create",
+            "update",
+            "move",
+            "touch",
+            "delete",
+            "end",
+            "admit",
+            "claim",
+            "forget",
+            "hold",
+            "release",
+        ):
             assert type(await refusal(store, call, record)) is errors.StoreBusy
         assert await store.load(record.key, record.app) == record
         assert await store.find(Query()) == [record]
@@ -165,7 +181,7 @@ async def test_a_file_that_another_has_for_itself_is_busy_for_every_call(
     await first.open()
     await first.close()
     other.execute("pragma locking_mode = exclusive")
-    other.execute("pragma user_version = 1")
+    other.execute("pragma user_version = 2")
     store = make(busy=0)
     assert type(await refusal(store, call, records.new(clock))) is errors.StoreBusy
     other.close()
@@ -315,7 +331,7 @@ async def test_a_store_of_a_newer_version_is_refused_and_left_as_it_is(
     await first.open()
     await first.close()
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("pragma user_version = 2")
+        connection.execute("pragma user_version = 99")
         connection.commit()
     before = read(path)
     store = make()
@@ -396,10 +412,7 @@ async def see_all(watch: AsyncIterator[Any]) -> None:
 async def test_a_watch_ends_when_the_file_is_taken_away(make: Make, path: Path) -> None:
     store = make()
     watch = store.watch()
-    waiting = asyncio.ensure_future(anext(watch))
-    await store.save(records.new(FakeClock()), over=None)
-    while not (await asyncio.wait([waiting], timeout=0.05))[0]:
-        await store.save(records.new(FakeClock()), over=None)
+    await anext(watch)
     take_away(path)
     with pytest.raises(errors.StoreUnavailable, match="watch again"):
         await asyncio.wait_for(see_all(watch), 10)
@@ -466,10 +479,10 @@ async def test_no_error_of_sqlite_comes_through(
     def fail(*arguments: object, **options: object) -> None:
         raise kind("what SQLite says")
 
-    names = [name for name in statements.__all__ if callable(getattr(statements, name))]
     with monkeypatch.context() as patched:
-        for name in names:
-            patched.setattr(statements, name, fail)
+        for module in (changes, endings, leases, statements):
+            for name in module.__all__:
+                patched.setattr(module, name, fail)
         for call in every_call(record).keys() - {"open"}:
             assert isinstance(await refusal(store, call, record), errors.StoreUnavailable)
     assert await store.load(record.key, record.app) == record

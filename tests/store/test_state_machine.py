@@ -172,7 +172,8 @@ async def outcome(ask: Callable[[AnyStore], Awaitable[Any]], store: AnyStore) ->
 
 
 async def claimed_by_ref(store: AnyStore, lease: float) -> list[Record]:
-    return sorted(await store.claim(limit=100, lease=lease), key=lambda record: (record.ref, record.app))
+    claimed = [ending.record for ending in await store.claim(limit=100, lease=lease)]
+    return sorted(claimed, key=lambda record: (record.ref, record.app))
 
 
 async def everything(store: AnyStore) -> list[Any]:

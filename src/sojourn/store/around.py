@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from sojourn.core.events import Reason
@@ -111,7 +111,7 @@ class Around:
         """As `Watches`."""
         return self._asked(Watches).watch()
 
-    def _asked(self, kind: type[P]) -> P:
+    def _asked(self, kind: Callable[..., P]) -> P:
         able = power(self.inner, kind)
         if able is None:
             raise SettingError(f"{type(self.inner).__name__} lacks the power {kind.__name__}: ask `power` before")

@@ -18,7 +18,7 @@ store that it wraps.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 import msgspec
@@ -257,10 +257,10 @@ class Recalls(Protocol):
         ...
 
 
-def power(store: object, kind: type[P]) -> P | None:
+def power(store: object, kind: Callable[..., P]) -> P | None:  # for a type checker, a protocol is no type[P]
     """`store` as a store with that power; None when it, or a store that it wraps, lacks it."""
     inner = getattr(store, "inner", None)
-    if not isinstance(store, kind):
+    if not isinstance(store, cast("type[P]", kind)):
         return None
     if inner is None or kind in cast("Any", store).adds or power(inner, kind) is not None:
         return store

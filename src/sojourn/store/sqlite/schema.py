@@ -18,9 +18,10 @@ from sojourn.errors import (
 __all__ = ["connect", "explain", "identity", "made", "prepare"]
 
 APPLICATION = 0x534F4A4E  # "SOJN": tells our file from another application's
-VERSION = 1
 
-_TABLES = """
+# What makes the schema: version 1, and what each later one adds to it. Nothing that is stored is dropped.
+_STEPS = (
+    """
 create table session (
     key text not null,
     app text not null,
@@ -61,7 +62,22 @@ create table change (
     node text not null,
     ended integer not null
 );
-"""
+""",
+    """
+alter table session add column reason text;
+create index session_claimed_until on session (claimed_until) where claimed_until is not null;
+
+create table lease (
+    ref text not null,
+    app text not null,
+    holder text not null,
+    until real not null,
+    primary key (ref, app)
+) without rowid;
+create index lease_until on lease (until);
+""",
+)
+VERSION = len(_STEPS)
 
 
 def connect(path: Path, *, read_only: bool, durability: str) -> sqlite3.Connection:
@@ -96,21 +112,23 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the schema, or check the one that is there. Never drops anything. Call it in no transaction.
+    """Make the schema, bring an older one up to date, or check what is there. Never drops anything.
+
+    Call it in no transaction.
 
     Raises `StoreTooNew`, `StoreDamaged` or `sqlite3.Error`.
     """
-    there = made(connection, path)  # before anything is changed in what may be another's file
+    version = _version(connection, path)  # before anything is changed in what may be another's file
     connection.execute("pragma journal_mode = wal")
-    if there:
+    if version == VERSION:
         return
     connection.execute("begin immediate")  # one process makes the schema, the others wait and find it
     try:
-        if not made(connection, path):
-            for statement in _TABLES.split(";"):
+        for step in _STEPS[_version(connection, path) :]:
+            for statement in step.split(";"):
                 connection.execute(statement)
-            connection.execute(f"pragma application_id = {APPLICATION}")
-            connection.execute(f"pragma user_version = {VERSION}")
+        connection.execute(f"pragma application_id = {APPLICATION}")
+        connection.execute(f"pragma user_version = {VERSION}")
         connection.execute("commit")
     except BaseException:
         if connection.in_transaction:
@@ -119,7 +137,12 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def made(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether the schema is there, or the file is empty. Raises as `prepare`."""
+    """Whether the schema is there and up to date. Raises as `prepare`."""
+    return _version(connection, path) == VERSION
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """Of the schema that is there; 0 for an empty file."""
     version, application, tables = _look(connection)
     if application != APPLICATION and (version or application or tables):
         raise StoreDamaged(f"{path} is a database of another application; give the store a file of its own")
@@ -127,7 +150,7 @@ def made(connection: sqlite3.Connection, path: Path) -> bool:
         raise StoreTooNew(
             f"{path} was made by a newer Sojourn (schema {version}, this one knows {VERSION}); upgrade Sojourn"
         )
-    return version > 0
+    return version
 
 
 def _look(connection: sqlite3.Connection) -> tuple[int, int, int]:

@@ -14,11 +14,12 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from sojourn.core.events import Reason
 from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
 from sojourn.errors import SettingError, StoreUnavailable
-from sojourn.store.base import Change, Query
-from sojourn.store.sqlite import schema, statements
+from sojourn.store.base import BEAT, Beat, Change, Ending, Query, WhenFull
+from sojourn.store.sqlite import changes, endings, leases, schema, statements
 from sojourn.store.sqlite.writer import Job, Writer
 
 __all__ = ["SqliteStore"]
@@ -80,12 +81,18 @@ class SqliteStore:
     async def save(self, record: Record, *, over: Record | None) -> None:
         """As `Store`."""
         now = self._clock()
-        if over is None:
-            await self._do(lambda connection: statements.create(connection, record, now))
-        elif over.key == record.key:
-            await self._do(lambda connection: statements.replace(connection, record, over))
-        else:
-            await self._do(lambda connection: statements.move(connection, record, over, now))
+        await self._do(lambda connection: statements.save(connection, record, over, now))
+
+    async def admit(
+        self, record: Record, *, over: Record | None, limit: int, when_full: WhenFull, lease: float
+    ) -> list[Record]:
+        """As `Admits`."""
+        now = self._clock()
+        return await self._do(  # type: ignore[no-any-return]
+            lambda connection: endings.admit(
+                connection, record, over=over, limit=limit, when_full=when_full, now=now, until=now + lease
+            )
+        )
 
     async def touch(self, record: Record) -> bool:
         """As `Store`."""
@@ -100,14 +107,32 @@ class SqliteStore:
         now = self._clock()
         return await self._read(lambda connection: statements.moved(connection, key, app, now))  # type: ignore[no-any-return]
 
-    async def claim(self, *, limit: int, lease: float) -> list[Record]:
+    async def end(self, key: str, app: str, *, reason: Reason, lease: float) -> Record | None:
+        """As `Sweeps`."""
+        until = self._clock() + lease
+        return await self._do(lambda connection: endings.end(connection, key, app, reason, until))  # type: ignore[no-any-return]
+
+    async def claim(self, *, limit: int, lease: float) -> list[Ending]:
         """As `Sweeps`."""
         now = self._clock()
-        return await self._do(lambda connection: statements.claim(connection, now, limit, lease))  # type: ignore[no-any-return]
+        return await self._do(lambda connection: endings.claim(connection, now, limit, lease))  # type: ignore[no-any-return]
 
     async def forget(self, records: Sequence[Record]) -> None:
         """As `Sweeps`."""
-        await self._do(lambda connection: statements.forget(connection, records))
+        await self._do(lambda connection: endings.forget(connection, records))
+
+    async def hold(self, record: Record, holder: str, *, seconds: float) -> bool:
+        """As `Leases`."""
+        now = self._clock()
+        return await self._do(lambda connection: leases.hold(connection, record, holder, now, now + seconds))  # type: ignore[no-any-return]
+
+    async def release(self, record: Record, holder: str) -> None:
+        """As `Leases`."""
+        await self._do(lambda connection: leases.release(connection, record, holder))
+
+    def now(self) -> float:
+        """As `Tells`: the clock of the machine, which all processes that can reach the file share."""
+        return self._clock()
 
     async def find(self, query: Query, *, limit: int = 100, after: str = "") -> list[Record]:
         """As `Lists`. Runs beside the reads of requests, since it may take long."""
@@ -118,14 +143,17 @@ class SqliteStore:
         except sqlite3.Error:  # as for `_read`
             return await self._do(lambda connection: statements.find(connection, query, limit, after, now))  # type: ignore[no-any-return]
 
-    async def watch(self) -> AsyncIterator[Change]:
+    async def watch(self) -> AsyncIterator[Change | Beat]:
         """As `Watches`: looks every `POLL` seconds."""
-        last = await self._read(statements.last_change)
+        last = await self._read(changes.last_change)
         watched = schema.identity(self._path)
+        clock = asyncio.get_running_loop().time
 
         def news(connection: sqlite3.Connection) -> Sequence[Change]:
-            return statements.changes(connection, after=last)
+            return changes.changes(connection, after=last)
 
+        yield Beat(number=last)
+        due = clock() + BEAT / 2
         while True:
             for change in await self._read(news):
                 last = change.number
@@ -135,6 +163,9 @@ class SqliteStore:
                 raise StoreUnavailable(
                     f"{self._path} was taken away while it was watched; load everything and watch again"
                 )
+            if clock() >= due:
+                yield Beat(number=last)
+                due = clock() + BEAT / 2
             await asyncio.sleep(POLL)
 
     def _reset(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sojourn.store.base import Lists, Moves, Opens, Store, Sweeps, Watches
+from sojourn.store.base import Admits, Leases, Lists, Moves, Opens, Store, Sweeps, Tells, Watches, power
 from sojourn.testing.clock import FakeClock
 
 __all__ = ["Ground"]
@@ -42,27 +42,42 @@ class Ground:
     @pytest.fixture
     def sweeps(self, store: Store) -> Sweeps:
         """The store, if it can be swept."""
-        return store if isinstance(store, Sweeps) else _without("Sweeps")
+        return power(store, Sweeps) or _without("Sweeps")
 
     @pytest.fixture
     def lists(self, store: Store) -> Lists:
         """The store, if it can be searched."""
-        return store if isinstance(store, Lists) else _without("Lists")
+        return power(store, Lists) or _without("Lists")
 
     @pytest.fixture
     def watches(self, store: Store) -> Watches:
         """The store, if it tells what changes."""
-        return store if isinstance(store, Watches) else _without("Watches")
+        return power(store, Watches) or _without("Watches")
+
+    @pytest.fixture
+    def admits(self, store: Store) -> Admits:
+        """The store, if it can hold a principal to a number of sessions."""
+        return power(store, Admits) or _without("Admits")
+
+    @pytest.fixture
+    def leases(self, store: Store) -> Leases:
+        """The store, if it can give one of many the right to a session."""
+        return power(store, Leases) or _without("Leases")
+
+    @pytest.fixture
+    def tells(self, store: Store) -> Tells:
+        """The store, if it tells the time."""
+        return power(store, Tells) or _without("Tells")
 
     @pytest.fixture
     def moves(self, store: Store) -> Moves:
         """The store, if it remembers sign-ins."""
-        return store if isinstance(store, Moves) else _without("Moves")
+        return power(store, Moves) or _without("Moves")
 
     @pytest.fixture
     def opens(self, store: Store) -> Opens:
         """The store, if it is opened and closed."""
-        return store if isinstance(store, Opens) else _without("Opens")
+        return power(store, Opens) or _without("Opens")
 
 
 def _without(power: str) -> Any:
@@ -83,5 +98,5 @@ async def _then_close(test: Coroutine[Any, Any, None], fixtures: Iterable[Any]) 
         await test
     finally:
         for store in fixtures:
-            if isinstance(store, Opens):
-                await store.close()
+            if (opens := power(store, Opens)) is not None:
+                await opens.close()

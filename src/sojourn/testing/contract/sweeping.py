@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 import pytest
 
 from sojourn.core.lifetime import GRACE
 from sojourn.core.record import Record
 from sojourn.errors import Conflict, Gone
-from sojourn.store.base import SWEEP_DELAY, Store, Sweeps
+from sojourn.store.base import SWEEP_DELAY, Ending, Store, Sweeps
 from sojourn.testing.clock import FakeClock
 from sojourn.testing.contract import records
 from sojourn.testing.contract.ground import Ground
@@ -33,6 +34,16 @@ def by_ref(found: list[Record]) -> list[Record]:
     return sorted(found, key=lambda record: record.ref)
 
 
+def idle(records: Iterable[Record]) -> list[Ending]:
+    """The endings of records that were not used for too long."""
+    return [Ending(record=record, reason="idle") for record in records]
+
+
+def of(endings: Iterable[Ending]) -> list[Record]:
+    """What has ended."""
+    return [ending.record for ending in endings]
+
+
 class SweepingContract(Ground):
     """The promises of `Sweeps`."""
 
@@ -43,7 +54,7 @@ class SweepingContract(Ground):
             clock.now = too_early
             assert await sweeps.claim(limit=10, lease=LEASE) == []
         clock.now = record.expires_at + SWEEP_DELAY
-        assert await sweeps.claim(limit=10, lease=LEASE) == [record]
+        assert await sweeps.claim(limit=10, lease=LEASE) == idle([record])
 
     async def test_a_sweep_takes_what_has_expired_and_leaves_the_rest(
         self, store: Store, sweeps: Sweeps, clock: FakeClock
@@ -51,7 +62,7 @@ class SweepingContract(Ground):
         old = await expired(store, clock, 3)
         living = records.new(clock)
         await store.save(living, over=None)
-        claimed = await sweeps.claim(limit=10, lease=LEASE)
+        claimed = of(await sweeps.claim(limit=10, lease=LEASE))
         assert by_ref(claimed) == old
         await sweeps.forget(claimed)
         assert await store.load(living.key, living.app) == living
@@ -65,7 +76,7 @@ class SweepingContract(Ground):
     async def test_no_two_sweeps_claim_the_same(self, store: Store, sweeps: Sweeps, clock: FakeClock) -> None:
         old = await expired(store, clock, 40)
         batches = await asyncio.gather(*(sweeps.claim(limit=7, lease=LEASE) for _ in range(10)))
-        assert by_ref([record for batch in batches for record in batch]) == old
+        assert by_ref([record for batch in batches for record in of(batch)]) == old
 
     async def test_a_sweep_takes_no_more_than_it_asked_for(
         self, store: Store, sweeps: Sweeps, clock: FakeClock
@@ -104,7 +115,7 @@ class SweepingContract(Ground):
         new = records.renewed(old, clock)
         await store.save(new, over=old)
         clock.now = new.expires_at + SWEEP_DELAY
-        assert await sweeps.claim(limit=10, lease=LEASE) == [new]
+        assert await sweeps.claim(limit=10, lease=LEASE) == idle([new])
         assert await store.load(old.key, old.app) is None
         assert not await store.delete(old.key, old.app)
         with pytest.raises(Gone):
@@ -114,23 +125,23 @@ class SweepingContract(Ground):
         self, store: Store, sweeps: Sweeps, clock: FakeClock
     ) -> None:
         [record] = await expired(store, clock)
-        assert await sweeps.claim(limit=10, lease=LEASE) == [record]
+        assert await sweeps.claim(limit=10, lease=LEASE) == idle([record])
         clock.advance(seconds=LEASE - 1)
         assert await sweeps.claim(limit=10, lease=LEASE) == []
         clock.advance(seconds=1)
-        assert await sweeps.claim(limit=10, lease=LEASE) == [record]
+        assert await sweeps.claim(limit=10, lease=LEASE) == idle([record])
 
     async def test_what_is_forgotten_is_not_claimed_again(self, store: Store, sweeps: Sweeps, clock: FakeClock) -> None:
         old = await expired(store, clock, 3)
-        claimed = await sweeps.claim(limit=2, lease=LEASE)
+        claimed = of(await sweeps.claim(limit=2, lease=LEASE))
         await sweeps.forget(claimed)
         await sweeps.forget(claimed)  # a second time is harmless
         clock.advance(seconds=LEASE)
-        assert await sweeps.claim(limit=10, lease=LEASE) == [record for record in old if record not in claimed]
+        assert await sweeps.claim(limit=10, lease=LEASE) == idle(record for record in old if record not in claimed)
 
     async def test_what_is_forgotten_makes_room(self, store: Store, sweeps: Sweeps, clock: FakeClock) -> None:
         [record] = await expired(store, clock)
-        await sweeps.forget(await sweeps.claim(limit=10, lease=LEASE))
+        await sweeps.forget(of(await sweeps.claim(limit=10, lease=LEASE)))
         again = records.new(clock, key=record.key, ref=record.ref)
         await store.save(again, over=None)
         assert await store.load(again.key, again.app) == again
@@ -144,7 +155,7 @@ class SweepingContract(Ground):
         await sweeps.forget([living, ripe])
         assert await store.load(living.key, living.app) == living
         assert await store.load(old.key, old.app) == living
-        assert await sweeps.claim(limit=10, lease=LEASE) == [ripe]
+        assert await sweeps.claim(limit=10, lease=LEASE) == idle([ripe])
 
     async def test_a_sweep_leaves_a_way_that_is_still_followed(
         self, store: Store, sweeps: Sweeps, clock: FakeClock

@@ -4,62 +4,71 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 import pytest
 
 from sojourn.core.record import Record
 from sojourn.errors import Conflict, Gone
-from sojourn.store.base import SWEEP_DELAY, Change, Store, Sweeps, Watches
+from sojourn.store.base import BEAT, SWEEP_DELAY, Beat, Change, Store, Sweeps, Watches
 from sojourn.testing.clock import FakeClock
 from sojourn.testing.contract import records
 from sojourn.testing.contract.ground import Ground
 
 __all__ = ["WatchingContract"]
 
+SLACK = 2.0  # seconds of real time that a busy machine may take longer
 PATIENCE = 10  # seconds of real time until a change that was not told counts as missed
 
 
 class Watch:
-    """A watch that is known to be on."""
+    """A watch that is on."""
 
-    def __init__(self, changes: AsyncIterator[Change], last: int) -> None:
-        """`last`: the number of the newest change that was told."""
-        self._changes = changes
+    def __init__(self, news: AsyncIterator[Change | Beat], last: int) -> None:
+        """`last`: the number of the newest change before it was on."""
+        self._news = news
         self._last = last
 
-    async def next(self, count: int) -> list[tuple[str, int, bool]]:
-        """What the next changes say, whose numbers go on without a gap."""
-        told = []
+    async def change(self) -> Change:
+        """The next change, whose number goes on without a gap."""
         async with asyncio.timeout(PATIENCE):
-            for _ in range(count):
-                change = await anext(self._changes)
-                assert change.number == self._last + 1
-                self._last = change.number
-                told.append((change.key, change.version, change.ended))
-        return told
+            async for news in self._news:
+                if isinstance(news, Change):
+                    assert news.number == self._last + 1
+                    self._last = news.number
+                    return news
+                assert news.number <= self._last, "a beat tells of a change that was not told"
+        raise AssertionError("the watch has ended")
+
+    async def beat(self) -> int:
+        """How many changes were told until the next sign of life."""
+        told = 0
+        async with asyncio.timeout(PATIENCE):
+            async for news in self._news:
+                if isinstance(news, Beat):
+                    return told
+                told += 1
+        raise AssertionError("the watch has ended")
+
+    async def next(self, count: int) -> list[tuple[str, int, bool]]:
+        """What the next changes say."""
+        changes = [await self.change() for _ in range(count)]
+        return [(change.key, change.version, change.ended) for change in changes]
 
 
 @contextlib.asynccontextmanager
-async def watching(store: Store, watches: Watches, clock: FakeClock) -> AsyncIterator[Watch]:
-    """A watch that is known to be on: it has told a change."""
-    changes = watches.watch()
-    first = asyncio.ensure_future(anext(changes))
-    marker = records.new(clock)
-    await store.save(marker, over=None)
+async def watching(watches: Watches) -> AsyncIterator[Watch]:
+    """A watch that is on: it has given its first sign of life."""
+    news = watches.watch()
     async with asyncio.timeout(PATIENCE):
-        while not (await asyncio.wait([first], timeout=0.05))[0]:
-            newer = records.newer(marker)
-            await store.save(newer, over=marker)
-            marker = newer
-        change = await first
-        while change.version < marker.version:
-            change = await anext(changes)
+        first = await anext(news)
+    assert isinstance(first, Beat)
     try:
-        yield Watch(changes, change.number)
+        yield Watch(news, first.number)
     finally:
-        if isinstance(changes, AsyncGenerator):
-            await changes.aclose()
+        if isinstance(news, AsyncGenerator):
+            await news.aclose()
 
 
 def saved(record: Record) -> tuple[str, int, bool]:
@@ -76,7 +85,7 @@ class WatchingContract(Ground):
     async def test_saves_and_ends_are_told_in_order(self, store: Store, watches: Watches, clock: FakeClock) -> None:
         first = records.new(clock)
         second = records.newer(first)
-        async with watching(store, watches, clock) as watch:
+        async with watching(watches) as watch:
             await store.save(first, over=None)
             await store.save(second, over=first)
             await store.delete(first.key, first.app)
@@ -87,7 +96,7 @@ class WatchingContract(Ground):
         self, store: Store, watches: Watches, clock: FakeClock, change: Callable[..., Record]
     ) -> None:
         old = records.new(clock)
-        async with watching(store, watches, clock) as watch:
+        async with watching(watches) as watch:
             await store.save(old, over=None)
             clock.advance(seconds=1)
             new = change(old, clock)
@@ -96,7 +105,7 @@ class WatchingContract(Ground):
 
     async def test_what_changes_no_record_is_not_told(self, store: Store, watches: Watches, clock: FakeClock) -> None:
         first = records.new(clock)
-        async with watching(store, watches, clock) as watch:
+        async with watching(watches) as watch:
             await store.save(first, over=None)
             clock.advance(seconds=1)
             await store.touch(records.used(first, clock))
@@ -118,29 +127,54 @@ class WatchingContract(Ground):
         self, store: Store, watches: Watches, sweeps: Sweeps, clock: FakeClock
     ) -> None:
         record = records.new(clock)
-        async with watching(store, watches, clock) as watch:
+        async with watching(watches) as watch:
             await store.save(record, over=None)
             clock.now = record.expires_at + SWEEP_DELAY
-            claimed = await sweeps.claim(limit=10, lease=30)
-            await sweeps.forget([each for each in claimed if each == record])
+            claimed = [ending.record for ending in await sweeps.claim(limit=10, lease=30)]
+            await sweeps.forget(claimed)
             await sweeps.forget(claimed[:0])
             assert await watch.next(2) == [saved(record), ended(record)]
 
     async def test_a_change_names_application_and_node(self, store: Store, watches: Watches, clock: FakeClock) -> None:
-        changes = watches.watch()
-        first = asyncio.ensure_future(anext(changes))
-        async with asyncio.timeout(PATIENCE):
-            while not first.done():
-                await store.save(records.new(clock, app="blog", node="n5"), over=None)
-                await asyncio.wait([first], timeout=0.05)
-        assert ((await first).app, (await first).node) == ("blog", "n5")
+        async with watching(watches) as watch:
+            await store.save(records.new(clock, app="blog", node="n5"), over=None)
+            change = await watch.change()
+        assert (change.app, change.node) == ("blog", "n5")
+
+    async def test_a_watch_gives_signs_of_life_when_nothing_changes(self, watches: Watches) -> None:
+        async with watching(watches) as watch:
+            started = time.monotonic()
+            for _ in range(3):
+                assert await watch.beat() == 0
+            assert time.monotonic() - started <= 3 * BEAT + SLACK
+
+    async def test_a_watch_gives_signs_of_life_when_all_the_time_something_changes(
+        self, store: Store, watches: Watches, clock: FakeClock
+    ) -> None:
+        async def change() -> None:
+            record = records.new(clock)
+            await store.save(record, over=None)
+            while True:
+                newer = records.newer(record)
+                await store.save(newer, over=record)
+                record = newer
+                await asyncio.sleep(0)
+
+        async with watching(watches) as watch:
+            changing = asyncio.create_task(change())
+            try:
+                started = time.monotonic()
+                told = [await watch.beat() for _ in range(3)]
+                assert time.monotonic() - started <= 3 * BEAT + SLACK
+                assert sum(told) > 0
+            finally:
+                changing.cancel()
+                await asyncio.wait([changing])
 
     async def test_all_who_watch_are_told_the_same(self, store: Store, watches: Watches, clock: FakeClock) -> None:
         made = [records.new(clock) for _ in range(50)]
-        async with watching(store, watches, clock) as one, watching(store, watches, clock) as other:
-            noise = asyncio.gather(*(store.save(record, over=None) for record in made))
-            await noise
-            seen: list[tuple[str, int, bool]] = []
-            while len(seen) < len(made):
-                seen += [change for change in await one.next(1) if change in map(saved, made)]
+        async with watching(watches) as one, watching(watches) as other:
+            await asyncio.gather(*(store.save(record, over=None) for record in made))
+            seen = await one.next(len(made))
+            assert sorted(seen) == sorted(map(saved, made))
             assert await other.next(len(made)) == seen

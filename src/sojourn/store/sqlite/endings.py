@@ -1,0 +1,125 @@
+"""Endings: sessions that were ended, evicted or have expired are claimed, and forgotten once they were announced."""
+
+from __future__ import annotations
+
+import logging
+import math
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from sojourn.core.events import Reason
+from sojourn.core.lifetime import GRACE
+from sojourn.core.record import Record
+from sojourn.errors import LimitReached
+from sojourn.store.base import SWEEP_DELAY, Ending, WhenFull
+from sojourn.store.sqlite import rows
+from sojourn.store.sqlite.changes import note, note_ends
+from sojourn.store.sqlite.leases import forget_leases
+from sojourn.store.sqlite.statements import check, save, unclaimed
+
+__all__ = ["admit", "claim", "end", "forget"]
+
+_FIRST = {"end-oldest": "created_at", "end-least-used": "accessed_at"}
+_OTHERS = "from session where principal = ? and app = ? and expires_at > ? and claimed_until is null and key is not ?"
+
+_CLAIMED = f"select {rows.COLUMNS}, reason from session where rowid = ?"  # noqa: S608 - names of columns
+
+_log = logging.getLogger(__name__)
+
+
+def end(connection: sqlite3.Connection, key: str, app: str, reason: Reason, until: float) -> Record | None:
+    """Claim the session at `key`, or where its stub leads."""
+    stored = unclaimed(connection, key, app)
+    if stored is not None:
+        connection.execute(
+            "update session set claimed_until = ?, reason = ? where key = ? and app = ?",
+            (until, reason, stored.key, stored.app),
+        )
+        note(connection, stored, left=stored.key)
+    return stored
+
+
+def admit(
+    connection: sqlite3.Connection,
+    record: Record,
+    *,
+    over: Record | None,
+    limit: int,
+    when_full: WhenFull,
+    now: float,
+    until: float,
+) -> list[Record]:
+    """Save `record` as one of `limit` live sessions of its principal; the ones that were evicted for it.
+
+    Raises `LimitReached`, `Conflict` or `Gone`, before anything is written.
+    """
+    among = (record.principal, record.app, now, None if over is None else over.key)
+    (others,) = connection.execute(f"select count(*) {_OTHERS}", among).fetchone()
+    evicted: list[Record] = []
+    if others >= limit:
+        check(connection, record, over, now)
+        if when_full == "refuse":
+            raise LimitReached("the principal has as many sessions as one may have; end one of them first")
+        first = connection.execute(
+            f"select rowid {_OTHERS} order by {_FIRST[when_full]}, ref limit ?", (*among, others + 1 - limit)
+        ).fetchall()
+        evicted = [ending.record for ending in _claimed(connection, first, until, "evicted")]
+        note_ends(connection, [(each.key, each.app, each.version, each.node) for each in evicted])
+    save(connection, record, over, now)
+    return evicted
+
+
+def claim(connection: sqlite3.Connection, now: float, limit: int, lease: float) -> list[Ending]:
+    """Claim what expired a while ago, and what was claimed before and not forgotten.
+
+    Forgets stubs whose time is over, and leases, too.
+    """
+    # A stub that is not followed any more still tells a slow save where its session went.
+    connection.execute("delete from stub where until <= ?", (now - GRACE,))
+    forget_leases(connection, now)
+    ripe = connection.execute(
+        "select rowid from session where claimed_until <= ? order by claimed_until limit ?", (now, limit)
+    ).fetchall()
+    ripe += connection.execute(
+        "select rowid from session where expires_at <= ? and claimed_until is null order by expires_at limit ?",
+        (now - SWEEP_DELAY, limit - len(ripe)),
+    ).fetchall()
+    return _claimed(connection, ripe, now + lease, None)
+
+
+def forget(connection: sqlite3.Connection, records: Sequence[Record]) -> None:
+    """Remove claimed records."""
+    for app in {record.app for record in records}:
+        keys = [record.key for record in records if record.app == app]
+        among = f"({', '.join('?' * len(keys))})"
+        gone = connection.execute(
+            f"delete from session where app = ? and key in {among} and claimed_until is not null "  # noqa: S608
+            "returning key, app, version, node",
+            (app, *keys),
+        ).fetchall()
+        connection.executemany("delete from stub where target = ? and app = ?", [row[:2] for row in gone])
+        note_ends(connection, gone)
+
+
+def _claimed(
+    connection: sqlite3.Connection, rowids: Iterable[tuple[int]], until: float, reason: Reason | None
+) -> list[Ending]:
+    """Claim these rows, for `reason` or the one that there is. What cannot be read is set aside: claimed for ever."""
+    endings: list[Ending] = []
+    for (rowid,) in rowids:
+        connection.execute(
+            "update session set claimed_until = ?, reason = coalesce(?, reason, "
+            "case when expires_at >= absolute_at then 'absolute' else 'idle' end) where rowid = ?",
+            (until, reason, rowid),
+        )
+        try:
+            *columns, why = connection.execute(_CLAIMED, (rowid,)).fetchone()
+            endings.append(Ending(record=rows.record(tuple(columns)), reason=msgspec.convert(why, Reason)))
+        except (sqlite3.OperationalError, msgspec.ValidationError) as error:
+            if isinstance(error, sqlite3.Error) and not rows.unreadable(error):
+                raise
+            connection.execute("update session set claimed_until = ? where rowid = ?", (math.inf, rowid))
+            _log.warning("a stored session cannot be read, so its end is not announced; it was set aside in the file")
+    return endings
