@@ -1,137 +1,169 @@
-"""The benchmark: interleaved rounds over all variants, medians, a table. Writes RESULTS.md when asked to."""
+"""The benchmark: interleaved rounds over all variants, medians, tables. Writes RESULTS.md when asked to."""
 
 from __future__ import annotations
 
 import argparse
-import datetime as dt
-import os
-import platform
+import json
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from benchmarks.apps import VARIANTS
-from benchmarks.growth import growth
-from benchmarks.servers import VISITORS, Server, started
+from benchmarks.report import report
+from benchmarks.servers import LOAD_CORE, Node, started
+from benchmarks.stores import Stores
+from benchmarks.variants import VARIANTS
 
-HERE = Path(__file__).parent
+__all__ = ["Figure", "Series", "main"]
+
 CONNECTIONS = 32
-WORKLOADS = {  # path, share of writes in percent, whether visitors have a session
-    "no session": ("/plain", 0, False),
-    "read only": ("/cart", 0, True),
-    "cart, 20 % writes": ("/cart", 20, True),
-    "writes only": ("/cart", 100, True),
-}
+VISITORS = 200
+TWO_NODES = ("ours-valkey", "ours-postgres", "starsessions")
 
-Figures = dict[tuple[str, str], list[tuple[float, float, float, float]]]  # requests/s, CPU µs, p50 ms, p99 ms
+
+class Series(NamedTuple):
+    """One table: what its visitors do, and to which variants."""
+
+    title: str
+    path: str
+    share: float
+    """Of the requests that write."""
+    variants: tuple[str, ...]
+    nodes: int = 1
+    sticky: bool = True
+
+
+_ALL = tuple(VARIANTS)
+_PEERS = tuple(name for name in _ALL if "bare" not in name)
+SERIES = (
+    Series("No session touched", "/plain", 0, _ALL),
+    Series("Read only, 500 bytes", "/small", 0, _ALL),
+    Series("20 % writes, 500 bytes", "/small", 0.2, _ALL),
+    Series("Writes only, 500 bytes", "/small", 1, _ALL),
+    Series("20 % writes, 20 kB", "/large", 0.2, _ALL),
+    Series("Two nodes, sticky, 20 % writes, 500 bytes", "/small", 0.2, TWO_NODES, nodes=2),
+    Series("Two nodes, round robin, 20 % writes, 500 bytes", "/small", 0.2, TWO_NODES, nodes=2, sticky=False),
+    Series("Two nodes, round robin, read only, 500 bytes", "/small", 0, TWO_NODES, nodes=2, sticky=False),
+)
+
+
+class Figure(NamedTuple):
+    """What one measurement gave. Seconds, but for the rate."""
+
+    rate: float
+    cpu: float
+    """Of the servers, a request."""
+    p50: float
+    p99: float
+    trips: float | None
+    """To the store, a request."""
 
 
 def main() -> int:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="rounds over all variants")
-    parser.add_argument("--seconds", type=int, default=3, help="seconds of one measurement")
-    parser.add_argument("--sessions", type=int, default=1_000_000, help="stored sessions in the growth test; 0: none")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds over all variants")
+    parser.add_argument("--seconds", type=float, default=2, help="seconds of one measurement")
+    parser.add_argument("--only", default="", help="variants, with commas between them; default: all that can run here")
+    parser.add_argument("--series", default="", help="a part of the titles of the tables wanted; default: all")
     parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/RESULTS.md")
     options = parser.parse_args()
-    if shutil.which("wrk") is None:
-        print("the load comes from wrk: install it first (Debian: apt-get install wrk)", file=sys.stderr)
-        return 2
-    with tempfile.TemporaryDirectory(prefix="sojourn-bench-") as name:
-        directory = Path(name)
-        with started(list(VARIANTS), directory) as servers:
-            figures = _measure(servers, directory, options.rounds, options.seconds)
-        grown = growth(directory, options.sessions, options.sessions // 10) if options.sessions else {}
-    report = _report(figures, grown, options.rounds, options.seconds)
-    print(report)
+    names = [name for name in (options.only.split(",") if options.only else _ALL) if _can_run(name)]
+    chosen = [series for series in SERIES if options.series in series.title]
+    with tempfile.TemporaryDirectory(prefix="sojourn-bench-", ignore_cleanup_errors=True) as directory:
+        figures = measure(names, chosen, options.rounds, options.seconds, Path(directory))
+    text = report(figures, chosen, f"{options.rounds} interleaved rounds of {options.seconds:g} s")
+    print(text)
     if options.write:
-        (HERE / "RESULTS.md").write_text(report)
+        (Path(__file__).parent / "RESULTS.md").write_text(text)
     return 0
 
 
-def _measure(servers: list[Server], directory: Path, rounds: int, seconds: int) -> Figures:
-    visitors = {}
-    for server in servers:
-        visitors[server.variant] = directory / f"{server.variant}.cookies"
-        visitors[server.variant].write_text("\n".join(server.cookies()) + "\n")
-    nobody = directory / "nobody.cookies"
-    nobody.write_text("\n")
-    figures: Figures = {}
-    for round_ in range(rounds + 1):
-        for workload, (path, share, known) in WORKLOADS.items():
-            for server in servers:
-                cookies = visitors[server.variant] if known else nobody
-                figure = _load(server, path, share, cookies, seconds if round_ else 1)
-                if round_:  # the first round warms up
-                    figures.setdefault((workload, server.variant), []).append(figure)
-                print(f"\rround {round_} of {rounds}: {workload}, {server.variant}".ljust(70), end="", file=sys.stderr)
+def measure(
+    names: list[str], chosen: list[Series], rounds: int, seconds: float, directory: Path
+) -> dict[tuple[str, str], Figure]:
+    """The medians, by the title of the table and the variant."""
+    seen: dict[tuple[str, str], list[Figure]] = defaultdict(list)
+    nodes = {name: 2 for name in TWO_NODES if any(series.nodes == 2 for series in chosen)}
+    with started(names, nodes, directory) as (servers, stores):
+        jars: dict[tuple[str, str, int], list[dict[str, str]]] = {}
+        for turn in range(rounds + 1):
+            for series in chosen:
+                for name in (each for each in series.variants if each in servers):
+                    print(f"\rround {turn} of {rounds}: {series.title}, {name}".ljust(79), end="", file=sys.stderr)
+                    place = (name, series.path, series.nodes)
+                    if place not in jars:
+                        jars[place] = _filled(servers[name], series)
+                    figure, jars[place] = _measure(servers[name], series, stores, name, jars[place], seconds)
+                    if turn:  # the first round warms up
+                        seen[series.title, name].append(figure)
     print(file=sys.stderr)
-    return figures
+    return {place: _median(figures) for place, figures in seen.items()}
 
 
-def _load(server: Server, path: str, share: int, cookies: Path, seconds: int) -> tuple[float, float, float, float]:
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(HERE / "load.lua"), server.url]
-    before = server.cpu_seconds()
-    output = subprocess.run(
-        [*command, "--", str(cookies), str(share), path], capture_output=True, text=True, check=True
-    ).stdout
-    used = server.cpu_seconds() - before
-    line = next(line for line in output.splitlines() if line.startswith("RESULT"))
-    requests, microseconds, failed, p50, p99 = map(int, line.split()[1:])
-    if failed:
-        raise SystemExit(f"{failed} of {requests} requests to {server.variant} failed")
-    return requests / microseconds * 1e6, used / requests * 1e6, p50 / 1000, p99 / 1000
+def _filled(nodes: list[Node], series: Series) -> list[dict[str, str]]:
+    """The cookies of visitors who have a filled cart; of nobody, where no session is wanted."""
+    nobody: list[dict[str, str]] = [{} for _ in range(VISITORS)]
+    if series.path == "/plain":
+        return nobody
+    return _load(nodes[: series.nodes], series._replace(share=1.0), nobody, 1.0)["visitors"]  # type: ignore[no-any-return]
 
 
-def _report(figures: Figures, grown: dict[str, float], rounds: int, seconds: int) -> str:
-    lines = ["# Results", ""]
-    method = (
-        f"One granian worker for each variant, `wrk` with {CONNECTIONS} connections and {VISITORS} visitors, {rounds} "
-        f"interleaved rounds of {seconds} s, medians. Load and server share the machine, so compare the rows of one "
-        "table and nothing else. *CPU added* is what a request costs beyond the bare application. A session is a cart "
-        "of eight items; its visitors do not take the version cookie, so each of their reads sets it anew. "
-        "`scripts/bench --write` makes this page."
+def _measure(
+    nodes: list[Node], series: Series, stores: Stores, name: str, jars: list[dict[str, str]], seconds: float
+) -> tuple[Figure, list[dict[str, str]]]:
+    serving, store = nodes[: series.nodes], VARIANTS[name].store
+    trips = stores.round_trips(store)
+    used = sum(node.cpu_seconds() for node in serving)
+    seen = _load(serving, series, jars, seconds)
+    used = sum(node.cpu_seconds() for node in serving) - used
+    after = stores.round_trips(store)
+    requests = seen["requests"]
+    if seen["failed"] or not requests:
+        raise SystemExit(f"\n{seen['failed']} of {requests} requests to {name} failed")
+    figure = Figure(
+        rate=requests / seen["seconds"],
+        cpu=used / requests,
+        p50=seen["p50"],
+        p99=seen["p99"],
+        trips=None if trips is None or after is None else (after - trips) / requests,
     )
-    lines += [f"{dt.datetime.now(dt.UTC).date()}, {_machine()}.", "", method, ""]
-    for workload in WORKLOADS:
-        lines += [f"## {workload[0].upper()}{workload[1:]}", "", *_table(figures, workload), ""]
-    if grown:
-        lines += ["## A million sessions in SQLite" if grown["sessions"] == 1e6 else "## Many sessions in SQLite", ""]
-        lines += _growth_lines(grown)
-    return "\n".join(lines) + "\n"
+    return figure, seen["visitors"]
 
 
-def _table(figures: Figures, workload: str) -> list[str]:
-    lines = ["| sessions | requests/s | CPU a request | CPU added | p50 | p99 |", "|---|--:|--:|--:|--:|--:|"]
-    bare = _median(figures[workload, "bare"], 1)
-    for variant, name in VARIANTS.items():
-        rate, cpu, p50, p99 = (_median(figures[workload, variant], column) for column in range(4))
-        added = "" if variant == "bare" else f"{cpu - bare:.1f} µs"
-        lines.append(f"| {name} | {rate:,.0f} | {cpu:.1f} µs | {added} | {p50:.2f} ms | {p99:.2f} ms |")
-    return lines
+def _load(nodes: list[Node], series: Series, jars: list[dict[str, str]], seconds: float) -> dict[str, Any]:
+    orders = {
+        "ports": [node.port for node in nodes],
+        "path": series.path,
+        "share": series.share,
+        "sticky": series.sticky,
+        "seconds": seconds,
+        "connections": CONNECTIONS,
+        "visitors": jars,
+        "affinity": sorted(LOAD_CORE),
+    }
+    command = [sys.executable, "-m", "benchmarks.load"]
+    said = subprocess.run(command, input=json.dumps(orders), capture_output=True, text=True, check=True)
+    return json.loads(said.stdout)  # type: ignore[no-any-return]
 
 
-def _growth_lines(grown: dict[str, float]) -> list[str]:
-    text = (
-        f"{grown['sessions']:,.0f} sessions of 500 bytes ({grown['megabytes']:,.0f} MB): a load takes "
-        f"{grown['load p50'] * 1e6:.0f} µs (p50), {grown['load p99'] * 1e6:.0f} µs (p99). "
-        f"Sweeping {grown['swept']:,.0f} expired ones takes {grown['sweep']:.1f} s, "
-        f"during which no request waited longer than {grown['longest wait of a request meanwhile'] * 1000:.0f} ms."
-    )
-    return [text]
+def _median(figures: list[Figure]) -> Figure:
+    columns = zip(*(figure[:4] for figure in figures), strict=True)
+    trips = [figure.trips for figure in figures if figure.trips is not None]
+    return Figure(*map(statistics.median, columns), trips=statistics.median(trips) if trips else None)
 
 
-def _median(rows: list[tuple[float, float, float, float]], column: int) -> float:
-    return statistics.median(row[column] for row in rows)
-
-
-def _machine() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.processor())
-    return f"{os.cpu_count()} cores of {model}, {platform.system()}, CPython {platform.python_version()}"
+def _can_run(name: str) -> bool:
+    if name not in VARIANTS:
+        raise SystemExit(f"there is no variant {name}: {', '.join(VARIANTS)}")
+    if VARIANTS[name].served == "node" and (shutil.which("node") is None or shutil.which("npm") is None):
+        print(f"{name} is left out: Node is not installed", file=sys.stderr)
+        return False
+    return True
 
 
 if __name__ == "__main__":

