@@ -186,18 +186,9 @@ async def test_what_is_dropped_since_its_session_has_ended_is_told(visitor: Visi
     ended, dropped = told
     assert (ended.ref, dropped.ref) == (ref, ref)
     assert isinstance(ended, events.SessionEnded)
-    assert (ended.reason, ended.event_id, ended.attributes()) == ("ended", f"default/{ref}/ended", {"a": 1})
+    assert (ended.reason, ended.event_id, ended.attributes()) == ("signed-out", f"default/{ref}/ended", {"a": 1})
     assert isinstance(dropped, events.ChangesDropped)
     assert set(dropped.names) == {"a", "b"}
-
-
-async def test_an_end_is_one_operation_and_told_once(visitor: Visitor, store: WatchedStore, told: list[Event]) -> None:
-    await visitor.ask(sets(a=1))
-    store.calls.clear()
-    told.clear()
-    await visitor.ask(Session.end)
-    assert store.calls == ["load", "delete"]
-    assert [type(event) for event in told] == [events.SessionEnded]
 
 
 async def test_of_many_that_end_a_session_one_announces_it(make: Make, visitor: Visitor, told: list[Event]) -> None:

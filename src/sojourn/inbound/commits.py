@@ -13,10 +13,11 @@ from sojourn.core.outcome import Outcome, Use, conclude
 from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
 from sojourn.errors import Conflict, Gone, Overtaken
+from sojourn.inbound.ending import Endings
 from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.touches import Touches
 from sojourn.inbound.turns import Turn, Turns
-from sojourn.store.base import Lists, Moves, Query, Store
+from sojourn.store.base import Moves, Store, power
 
 __all__ = ["Commits", "Rules"]
 
@@ -39,10 +40,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 class Commits:
     """The commits of one node. A save is one operation of the store, unless another node was faster."""
 
-    def __init__(self, store: Store, rules: Rules, listeners: Listeners) -> None:
-        """`store`: what is written to. `listeners`: who is told of it."""
+    def __init__(self, store: Store, rules: Rules, listeners: Listeners, endings: Endings) -> None:
+        """`store`: what is written to. `listeners`: who is told of it. `endings`: ends what the visitor ended."""
         self.touches = Touches(store)
         self._store = store
+        self._moves = power(store, Moves)
+        self._endings = endings
         self._rules = rules
         self._listeners = listeners
         self._turns = Turns()
@@ -63,18 +66,6 @@ class Commits:
         self._writing.add(writing)
         writing.add_done_callback(self._writing.discard)
         return await asyncio.shield(writing)
-
-    async def end(self, record: Record, reason: events.Reason) -> bool:
-        """End the session of `record`, under whichever id it is by now. False when it has ended already."""
-        while not await self._store.delete(record.key, record.app):
-            # A sign-in may have given it a new id meanwhile, and leaves nothing to follow.
-            query = Query(app=record.app, ref=record.ref)
-            found = await self._store.find(query) if isinstance(self._store, Lists) else []
-            if not found or found[0].key == record.key:
-                return False
-            record = found[0]
-        self._tell(events.SessionEnded.of(record, reason))
-        return True
 
     async def finish(self) -> None:
         """Wait for what is being written, and write the times of use."""
@@ -130,7 +121,7 @@ class Commits:
         if record is None:
             self._tell_of_drop(use)
         elif outcome.write == "delete":
-            if not await self.end(record, "signed-out"):
+            if not await self._endings.end(record, "signed-out"):
                 raise Gone
         elif outcome.write == "save":
             if stored is None and await self._left_behind(use):
@@ -147,9 +138,9 @@ class Commits:
         Its visitor is about to have the new one, and a session made for a late request would take its place in the
         browser. Only a sign-in may do that: then it is what the visitor did last.
         """
-        if use.given is None or use.principal is not None or not isinstance(self._store, Moves):
+        if use.given is None or use.principal is not None or self._moves is None:
             return False
-        return await self._store.moved(use.given.key, use.app)
+        return await self._moves.moved(use.given.key, use.app)
 
     def _newer(self, use: Use, found: Record | None, stored: Record | None) -> Record:
         """What to conclude over instead of `found`. Raises `Gone` when that is not the visitor's session any more."""

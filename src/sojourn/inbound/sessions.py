@@ -19,9 +19,10 @@ from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
 from sojourn.errors import SessionEnded, SettingError
 from sojourn.inbound.commits import Commits, Rules
+from sojourn.inbound.ending import Endings, Sweeper
 from sojourn.inbound.listeners import Listeners
-from sojourn.inbound.sweeping import Sweeper
-from sojourn.store import Lists, Opens, Query, Store, Sweeps, open_store
+from sojourn.store.base import Lists, Opens, Query, Store, Sweeps, power
+from sojourn.store.url import open_store
 
 __all__ = ["Sessions"]
 
@@ -78,7 +79,9 @@ class Sessions:
         self._id_name = self.cookie.name.encode()
         self._version_name = self.cookie.version_name.encode()
         self._listeners = Listeners()
-        self._sweeper = Sweeper(self.store, self._listeners.tell) if isinstance(self.store, Sweeps) else None
+        self._endings = Endings(self.store, self._listeners)
+        sweeps = power(self.store, Sweeps)
+        self._sweeper = None if sweeps is None else Sweeper(sweeps, self._endings)
         rules = Rules(
             app=app,
             node=node if node is not None else f"{platform.node()}:{os.getpid()}",
@@ -87,7 +90,7 @@ class Sessions:
             touch_always=self.touches_always,
             refuse_contradictions=on_conflict == "fail",
         )
-        self._commits = Commits(self.store, rules, self._listeners)
+        self._commits = Commits(self.store, rules, self._listeners, self._endings)
 
     # --- a request -----------------------------------------------------------------------------------------------
 
@@ -149,8 +152,8 @@ class Sessions:
 
     async def start(self) -> None:
         """Open the store and begin to sweep. Not needed, but raises `StoreUnavailable` early rather than late."""
-        if isinstance(self.store, Opens):
-            await self.store.open()
+        if (opens := power(self.store, Opens)) is not None:
+            await opens.open()
         if self._sweeper is not None:
             self._sweeper.start()
 
@@ -159,8 +162,8 @@ class Sessions:
         if self._sweeper is not None:
             await self._sweeper.stop()
         await self._commits.finish()
-        if isinstance(self.store, Opens):
-            await self.store.close()
+        if (opens := power(self.store, Opens)) is not None:
+            await opens.close()
 
     async def flush(self) -> None:
         """Write the times of use that are waiting to be written."""
@@ -177,19 +180,20 @@ class Sessions:
 
         Raises `SettingError` when the store cannot be searched.
         """
-        if not isinstance(self.store, Lists):
+        lists = power(self.store, Lists)
+        if lists is None:
             raise SettingError(f"{type(self.store).__name__} cannot be searched: it lacks `find` (see store.Lists)")
-        return await self.store.find(Query(app=self._app, principal=principal, ref=ref), limit=limit, after=after)
+        return await lists.find(Query(app=self._app, principal=principal, ref=ref), limit=limit, after=after)
 
     async def end(self, ref: str) -> bool:
         """End the session of that ref, wherever it is in use. False when there is none."""
-        return any([await self._commits.end(record, "revoked") for record in await self.find(ref=ref)])
+        return any([await self._endings.end(record, "revoked") for record in await self.find(ref=ref)])
 
     async def end_all(self, *, principal: str, but: str | None = None) -> int:
         """End all sessions of `principal`, except that of the ref `but`. Returns how many there were."""
         ended, after = 0, ""
         while page := await self.find(principal=principal, after=after):
-            ended += sum([await self._commits.end(record, "revoked") for record in page if record.ref != but])
+            ended += sum([await self._endings.end(record, "revoked") for record in page if record.ref != but])
             after = page[-1].ref
         return ended
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
 
-from sojourn.core.events import Event, SessionEnded
 from sojourn.errors import SojournError
+from sojourn.inbound.ending.endings import LEASE, Endings
 from sojourn.store.base import Sweeps
 
 __all__ = ["Sweeper"]
 
 BATCH = 250  # records a claim: small enough that no other writer waits for long
-LEASE = 60.0  # seconds a node may take to announce a batch before another does it again
 INTERVAL = 60.0  # seconds between rounds, give or take a half, so that nodes do not sweep at the same second
 
 _log = logging.getLogger(__name__)
@@ -23,24 +21,20 @@ _log = logging.getLogger(__name__)
 class Sweeper:
     """Sweeps a store, now or in the background."""
 
-    def __init__(self, store: Sweeps, announce: Callable[[Event], None]) -> None:
-        """`announce` is called once for each session that has ended, before it is forgotten."""
+    def __init__(self, store: Sweeps, endings: Endings) -> None:
+        """`endings`: announces each session that has ended, before it is forgotten."""
         self._store = store
-        self._announce = announce
+        self._endings = endings
         self._task: asyncio.Task[None] | None = None
 
     async def sweep(self) -> int:
         """One round: announce and remove all that has expired. Returns how many sessions that were.
 
-        A record is claimed, announced, then forgotten: if this node dies in between, another announces it again.
+        Also those whose end another node has not announced in time.
         """
         ended = 0
         while claimed := await self._store.claim(limit=BATCH, lease=LEASE):
-            for record in claimed:
-                self._announce(
-                    SessionEnded.of(record, "absolute" if record.expires_at >= record.absolute_at else "idle")
-                )
-            await self._store.forget(claimed)
+            await self._endings.announce(claimed)
             ended += len(claimed)
         return ended
 

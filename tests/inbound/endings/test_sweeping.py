@@ -15,7 +15,8 @@ from tests.fixtures.watched import WatchedStore
 from sojourn import Lifetime, Sessions
 from sojourn.core.events import Event, SessionEnded
 from sojourn.errors import StoreUnavailable
-from sojourn.inbound import sweeping
+from sojourn.inbound.ending import sweeping
+from sojourn.inbound.ending.endings import LEASE
 from sojourn.store import open_store
 from sojourn.testing import FakeClock
 
@@ -109,7 +110,7 @@ async def test_a_node_that_dies_before_it_forgets_leaves_the_announcement_to_ano
     other = make()
     other.listen(told.append)
     assert await other.sweep() == 0
-    clock.advance(seconds=sweeping.LEASE)
+    clock.advance(seconds=LEASE)
     assert await other.sweep() == 1
     assert [event.event_id for event in ended(told)] == [first[0].event_id] * 2
     assert await other.sweep() == 0

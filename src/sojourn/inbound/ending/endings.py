@@ -1,0 +1,71 @@
+"""Endings: a session ends at once, and its end is announced before it is forgotten."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from sojourn.core.events import Reason, SessionEnded
+from sojourn.core.record import Record
+from sojourn.errors import StoreError
+from sojourn.inbound.listeners import Listeners
+from sojourn.store.base import Ending, Lists, Query, Store, Sweeps, power
+
+__all__ = ["LEASE", "Endings"]
+
+LEASE = 60.0  # seconds a node may take to announce what it has claimed before another does it again
+
+_log = logging.getLogger(__name__)
+
+
+class Endings:
+    """Ends sessions of one node's store.
+
+    With listeners and a store that `Sweeps`, a session is claimed, announced, then forgotten: if this node dies in
+    between, another announces it again. Without either, nothing can be lost, and it is deleted in one step.
+    """
+
+    def __init__(self, store: Store, listeners: Listeners) -> None:
+        """`listeners`: who is told."""
+        self._store = store
+        self._listeners = listeners
+        self._sweeps = power(store, Sweeps)
+        self._lists = power(store, Lists)
+
+    async def end(self, record: Record, reason: Reason) -> bool:
+        """End the session of `record`, under whichever id it is by now. False when it has ended already."""
+        while not await self._end(record, reason):
+            # A sign-in may have given it a new id meanwhile, and leaves nothing to follow.
+            query = Query(app=record.app, ref=record.ref)
+            found = await self._lists.find(query) if self._lists is not None else []
+            if not found or found[0].key == record.key:
+                return False
+            record = found[0]
+        return True
+
+    async def announce(self, endings: Sequence[Ending]) -> None:
+        """Tell of sessions that were claimed, and forget them."""
+        for ending in endings:
+            self._tell(ending.record, ending.reason)
+        if self._sweeps is None or not endings:
+            return
+        try:
+            await self._sweeps.forget([ending.record for ending in endings])
+        except StoreError as error:  # they have ended all the same: a sweep forgets them, and tells the same again
+            _log.warning("%d sessions that have ended will be announced again: %s", len(endings), error)
+
+    async def _end(self, record: Record, reason: Reason) -> bool:
+        if self._sweeps is None or not self._listeners:
+            if not await self._store.delete(record.key, record.app):
+                return False
+            self._tell(record, reason)
+            return True
+        ended = await self._sweeps.end(record.key, record.app, reason=reason, lease=LEASE)
+        if ended is None:
+            return False
+        await self.announce([Ending(record=ended, reason=reason)])
+        return True
+
+    def _tell(self, record: Record, reason: Reason) -> None:
+        if self._listeners:
+            self._listeners.tell(SessionEnded.of(record, reason))
