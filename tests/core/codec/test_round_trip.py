@@ -20,6 +20,7 @@ from tests.core.codec import samples
 from tests.core.codec.samples import shape
 
 from sojourn.core import codec
+from sojourn.errors import NotStorable
 
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 
@@ -140,6 +141,7 @@ def test_fields_that_the_class_has_no_more_are_left_out() -> None:
 PACKER = """
 import sys
 from sojourn.core import codec
+from sojourn.errors import NotStorable
 names = ["a", "b", "c", "longer", "ä", "0", "zz"]
 value = [set(names), frozenset(names), {frozenset(names): {1, 2, 3, "x"}}, {(name, None) for name in names}]
 sys.stdout.write(codec.pack(value, "").hex())
@@ -186,3 +188,12 @@ def test_what_an_older_codec_wrote_is_no_change() -> None:
     assert codec.same(codec.pack("a", ""), older)
     assert not codec.same(codec.pack("b", ""), older)
     assert not codec.same(codec.pack("b", ""), b"\xc1")
+
+
+def test_what_has_not_changed_is_told_without_packing_it_for_storage() -> None:
+    assert codec.pack_change({"a": [1, b"\xc4"]}, codec.pack({"a": [1, b"\xc4"]}, ""), "") is None
+    assert codec.pack_change((1, {2}), codec.pack((1, {2}), ""), "") is None
+    assert codec.pack_change([1, 2], codec.pack([1], ""), "") == codec.pack([1, 2], "")
+    assert codec.pack_change([1], None, "") == codec.pack([1], "")
+    with pytest.raises(NotStorable):
+        codec.pack_change([object()], codec.pack([1], ""), "")

@@ -21,7 +21,7 @@ from sojourn.core.codec.paths import parts_of
 from sojourn.core.codec.refusal import refusal
 from sojourn.errors import NotStorable
 
-__all__ = ["Attributes", "Packed", "Undecodable", "is_map", "pack", "pack_field", "read", "same", "unpack", "write"]
+__all__ = ["Attributes", "Packed", "Undecodable", "is_map", "pack", "pack_change", "pack_field", "read", "same", "unpack", "write"]
 
 Packed = msgspec.Raw | bytes
 """One value in its packed form."""
@@ -75,6 +75,20 @@ def pack(value: object, path: str) -> bytes:
 def pack_field(value: object, path: str) -> bytes:
     """`pack` for a field of a typed view: the type says what is a dataclass, Struct or Enum, so the bytes need not."""
     return _pack_or_explain(value, path, tagged=False)
+
+
+def pack_change(value: object, found: Packed | None, path: str) -> bytes | None:
+    """`pack`, or None where the value is that of `found`: most that was looked at has not changed."""
+    if found is None:
+        return pack(value, path)
+    try:
+        unchanged = ormsgpack.packb(value, option=_OPTIONS) == bytes(found)
+    except TypeError:  # what needs the hook
+        unchanged = False
+    if unchanged:
+        return None
+    packed = pack(value, path)
+    return None if same(packed, found) else packed
 
 
 def unpack(packed: Packed) -> Any:
