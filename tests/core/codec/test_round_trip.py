@@ -141,7 +141,6 @@ def test_fields_that_the_class_has_no_more_are_left_out() -> None:
 PACKER = """
 import sys
 from sojourn.core import codec
-from sojourn.errors import NotStorable
 names = ["a", "b", "c", "longer", "ä", "0", "zz"]
 value = [set(names), frozenset(names), {frozenset(names): {1, 2, 3, "x"}}, {(name, None) for name in names}]
 sys.stdout.write(codec.pack(value, "").hex())

@@ -21,7 +21,19 @@ from sojourn.core.codec.paths import parts_of
 from sojourn.core.codec.refusal import refusal
 from sojourn.errors import NotStorable
 
-__all__ = ["Attributes", "Packed", "Undecodable", "is_map", "pack", "pack_change", "pack_field", "read", "same", "unpack", "write"]
+__all__ = [
+    "Attributes",
+    "Packed",
+    "Undecodable",
+    "is_map",
+    "pack",
+    "pack_change",
+    "pack_field",
+    "read",
+    "same",
+    "unpack",
+    "write",
+]
 
 Packed = msgspec.Raw | bytes
 """One value in its packed form."""
