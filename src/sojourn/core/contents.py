@@ -13,7 +13,7 @@ from sojourn.core import codec
 from sojourn.core.codec import Attributes, Packed
 from sojourn.core.merge import Changes, FieldChanges
 from sojourn.core.view import View
-from sojourn.errors import Unreadable, ViewMismatch
+from sojourn.errors import Contradiction, NotStorable, Unreadable, ViewMismatch
 
 __all__ = ["Contents"]
 
@@ -26,7 +26,7 @@ _IMMUTABLE = frozenset(
 class Contents:
     """Packed attributes as they were found, and beside them what was handed out or assigned since."""
 
-    __slots__ = ("_assigned", "_found", "_live", "_views", "unreadable")
+    __slots__ = ("_assigned", "_found", "_live", "_outdated", "_views", "unreadable")
 
     def __init__(self, data: bytes | None) -> None:
         """`data`: of a record, None for a session that is not stored. Raises `codec.Undecodable`."""
@@ -34,6 +34,7 @@ class Contents:
         self._live: dict[str, Any] = {}
         self._views: dict[str, View] = {}
         self._assigned: set[str] = set()  # set or deleted by the application
+        self._outdated: tuple[tuple[str, Any, bytes], ...] = ()  # handed out, and replaced by what is stored since
         self.unreadable: dict[str, str] = {}
         """Why an attribute could not be read, by name."""
 
@@ -84,7 +85,12 @@ class Contents:
         return view.value
 
     def changes(self) -> dict[str, Packed | FieldChanges | None]:
-        """What differs from what was found. Raises `NotStorable`."""
+        """What differs from what was found.
+
+        Raises `NotStorable`; `Contradiction` when an object was changed that is not the one that is stored any more.
+        """
+        if changed := {name for name, value, packed in self._outdated if _packed(name, value) != packed}:
+            raise Contradiction(changed)
         deleted = {name for name in self._assigned if self._deleted(name)}
         changes: dict[str, Packed | FieldChanges | None] = dict.fromkeys(deleted & self._found.keys())
         for name, value in self._live.items():
@@ -108,6 +114,34 @@ class Contents:
             elif change is None and name not in self._live:
                 self._assigned.discard(name)  # if it comes again, it is another's
 
+    def refresh(self, attributes: Attributes) -> None:
+        """Go on from `attributes`, and hand out anew what they hold otherwise. What is still to be committed stays.
+
+        Raises `NotStorable`, or `Contradiction`.
+        """
+        pending = self.changes().keys()
+        kept = {name: self._found[name] for name in pending if name in self._found}
+        for name in self._live.keys() - pending:
+            if _bytes(self._found.get(name)) != _bytes(attributes.get(name)):
+                self._retire(name)
+        self._assigned &= pending | self._live.keys()
+        self._found = {**attributes, **kept}
+        self.unreadable.clear()
+
+    def revert(self) -> None:
+        """Drop what was not committed."""
+        for name in [*self._live]:
+            self._retire(name)
+        self._assigned.clear()
+
+    def _retire(self, name: str) -> None:
+        """Hand out `name` anew. A later change of the object that was handed out cannot be kept, so it is watched."""
+        value = self._live.pop(name)
+        self._views.pop(name, None)
+        self._assigned.discard(name)
+        if type(value) not in _IMMUTABLE and (packed := _packed(name, value)) is not None:
+            self._outdated += ((name, value, packed),)
+
     def _deleted(self, name: str) -> bool:
         """Whether an attribute that was set or deleted is not there; looking at a view of it does not make it anew."""
         return name not in self._live or (name in self._views and self._views[name].untouched)
@@ -127,3 +161,14 @@ class Contents:
         pack = codec.pack if view is None or view.whole else codec.pack_field
         packed = pack(value, f"session[{name!r}]")
         return packed if found is None or not codec.same(packed, found) else None
+
+
+def _packed(name: str, value: object) -> bytes | None:
+    try:
+        return codec.pack_field(value, f"session[{name!r}]")
+    except NotStorable:
+        return None
+
+
+def _bytes(packed: Packed | None) -> bytes | None:
+    return None if packed is None else bytes(packed)

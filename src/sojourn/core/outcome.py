@@ -41,6 +41,8 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it puts off the end though it changed nothing. A change always does."""
     started: bool
     """Whether the response has started, so that no cookie can be sent."""
+    fences: bool = False
+    """Whether a new version is wanted though nothing changed: what was based on an older one then meets a conflict."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +71,7 @@ def conclude(use: Use, stored: Record | None, lifetime: Lifetime, now: float) ->
     yes         changed                                         save over the old         version
     yes         signed in or out, or renewed                    save at a new key         id, version
     yes         looked at when its id is old enough             save at a new key         id, version
+    yes         fenced: another is to be kept out               save over the old         version
     yes         ended                                           delete                    clear both
     ==========  ==============================================  ========================  ===========
 
@@ -97,7 +100,7 @@ def conclude(use: Use, stored: Record | None, lifetime: Lifetime, now: float) ->
     behind = use.given is None or use.given.key != stored.key  # came by an id that was renewed since
     if use.renewed or (use.looked and not use.started and _renewal_due(stored, lifetime, now, behind=behind)):
         return _save(use, stored, lifetime, now, move=True)
-    if use.changes:
+    if use.changes or use.fences:
         return _save(use, stored, lifetime, now, behind=behind)
     return _keep(use, stored, lifetime, now, behind=behind)
 

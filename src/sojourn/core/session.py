@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Iterator, MutableMapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 from sojourn.core import codec
 from sojourn.core.codec import Attributes, Packed
 from sojourn.core.contents import Contents
 from sojourn.core.ids import SessionId, new_ref
+from sojourn.core.keeper import Keeper, Right
 from sojourn.core.merge import Changes, FieldChanges
 from sojourn.core.record import Record
 from sojourn.errors import NotStorable, OutsideRequest, ResponseStarted, SessionEnded
@@ -50,12 +52,14 @@ class Session(MutableMapping[str, Any]):
     _owed_id: SessionId | None = None
     _ref: str | None = None
     _unreadable: str | None = None
+    right: Right | None = None
+    """The sole right to the session, while this request has it."""
 
     def __init__(
         self,
         record: Record | None,
         now: float,
-        saver: Saver | None = None,
+        keeper: Keeper | None = None,
         *,
         given: SessionId | None = None,
         told: int | None = None,
@@ -63,12 +67,12 @@ class Session(MutableMapping[str, Any]):
         """Begin with what is stored, or with nothing.
 
         `record`: what is stored, None for a visitor without a session. `now`: when the request began, in seconds since
-        the epoch. `saver`: carries out `save`. `given`: the id that the request came with. `told`: the version that
-        its cookie told.
+        the epoch. `keeper`: carries out `save` and `exclusive`. `given`: the id that the request came with. `told`: the
+        version that its cookie told.
         """
         self._found = self._record = record
         self._now = now
-        self._saver = saver
+        self._keeper = keeper
         if record is not None:
             self._principal = record.principal
         if given is not None:
@@ -200,10 +204,21 @@ class Session(MutableMapping[str, Any]):
 
     def save(self) -> Awaitable[None]:
         """Store the changes now. For `save="manual"`, WebSockets and long responses; otherwise nobody needs it."""
-        self._look()
-        if self._saver is None:
-            raise OutsideRequest("this session is not connected to a store")
-        return self._saver(self)
+        return self._kept().save(self)
+
+    def exclusive(self, *, wait: float = 5.0) -> AbstractAsyncContextManager[None]:
+        """Have the session to oneself: `async with session.exclusive(): session["n"] += 1`.
+
+        Whoever else asks for that waits until the block is over, `wait` seconds at most; what those do who do not ask
+        is merged as ever. The session is then as it is stored now: what was changed before is stored first, and an
+        object that another has changed since it was read is to be read again. What the block changes is stored at its
+        end; nothing, when it raises. A block within a block is part of it. A session that is not stored yet is this
+        request's alone, and the block does nothing.
+
+        Raises `Occupied` when others had it for too long, `LeaseLost` when the right ran out and another took it before
+        the end, `SessionEnded`, and what `save` raises. `SettingError` when the store has no leases.
+        """
+        return self._kept().exclusive(self, wait=wait)
 
     def mark_accessed(self) -> None:
         """Count this request as a use of the session. Frameworks call it when the application asks for the session."""
@@ -304,6 +319,27 @@ class Session(MutableMapping[str, Any]):
         self._ended = True
         self._record = self._contents = None
 
+    def refresh(self) -> None:
+        """Show what is stored by now, wherever nothing is left to be committed. Raises `NotStorable`."""
+        if self._contents is None or self._record is None or self._emptied:
+            return
+        try:
+            self._contents.refresh(codec.read(self._record.data))
+        except codec.Undecodable:
+            self._contents = None  # looked at anew, and found to be unreadable
+
+    def revert(self) -> None:
+        """Drop what was not committed; an end, a sign-in and a renewal stand."""
+        if self._contents is not None:
+            self._contents.revert()
+            self.refresh()
+
+    def _kept(self) -> Keeper:
+        self._look()
+        if self._keeper is None:
+            raise OutsideRequest("this session is not connected to a store")
+        return self._keeper
+
     def _use(self) -> Contents:
         self._look()
         if self._contents is None:
@@ -331,9 +367,6 @@ class Session(MutableMapping[str, Any]):
         self._look()
         if self._stage is Stage.STARTED:
             raise ResponseStarted(f"{what} needs a cookie, and the response has started; do it before")
-
-
-Saver = Callable[[Session], Awaitable[None]]
 
 
 def _check_name(name: object) -> None:

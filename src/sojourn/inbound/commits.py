@@ -7,6 +7,7 @@ import asyncio
 import msgspec
 
 from sojourn.core import codec, events
+from sojourn.core.keeper import Right
 from sojourn.core.lifetime import Clock, Lifetime
 from sojourn.core.merge import Changes, refuse_contradictions
 from sojourn.core.outcome import Outcome, Use, conclude
@@ -51,12 +52,13 @@ class Commits:
         self._turns = Turns()
         self._writing: set[asyncio.Task[Outcome]] = set()
 
-    async def commit(self, session: Session, changes: Changes, *, counts: bool) -> Outcome:
+    async def commit(self, session: Session, changes: Changes, *, counts: bool, fences: bool = False) -> Outcome:
         """Carry out what a request did with its session, and return what that was in the end.
 
-        Raises `Contradiction`, `Overtaken` or `StoreUnavailable`; then nothing was written.
+        `fences`: make a new version of it, changed or not. Raises `Contradiction`, `Overtaken`, `LeaseLost` or
+        `StoreUnavailable`; then nothing was written.
         """
-        use, found = self._use(session, changes, counts=counts), session.record
+        use, found = self._use(session, changes, counts=counts, fences=fences), session.record
         outcome = self._conclude(use, found)
         if outcome.write in ("nothing", "touch"):  # nobody has to be waited for
             await self._carry_out(use, outcome, found)
@@ -75,17 +77,19 @@ class Commits:
         await self.touches.flush()
 
     async def _write(self, session: Session, use: Use, found: Record | None, outcome: Outcome) -> Outcome:
-        before = found
+        before, right = found, session.right
         try:
             async with self._turns.take(use.ref) as turn:
                 use, found, stored = self._catch_up(session, use, found, turn)
                 if stored is not before:
+                    await _verify(right, use)
                     outcome = self._conclude(use, stored)
                 for _ in range(TRIES):
                     try:
                         await self._carry_out(use, outcome, stored)
                     except Conflict as conflict:
                         stored = self._newer(use, found, conflict.stored or await self._reload(found))
+                        await _verify(right, use)
                         outcome = self._conclude(use, stored)
                     else:
                         if outcome.write == "save" and outcome.record is not None:
@@ -108,7 +112,8 @@ class Commits:
             if session.record is None:
                 raise Gone
             found = session.record
-            use = msgspec.structs.replace(self._use(session, use.changes, counts=use.touches), ended=use.ended)
+            now = self._use(session, use.changes, counts=use.touches, fences=use.fences)
+            use = msgspec.structs.replace(now, ended=use.ended)
         if use.ended:
             return use, found, found  # whatever others stored
         # Unless another node stored a newer one, and this request has loaded that.
@@ -156,7 +161,7 @@ class Commits:
     def _conclude(self, use: Use, stored: Record | None) -> Outcome:
         return conclude(use, stored, self._rules.lifetime, self._rules.clock())
 
-    def _use(self, session: Session, changes: Changes, *, counts: bool) -> Use:
+    def _use(self, session: Session, changes: Changes, *, counts: bool, fences: bool) -> Use:
         rules = self._rules
         return Use(
             app=rules.app,
@@ -173,6 +178,7 @@ class Commits:
             looked=session.looked,
             touches=counts and (session.looked or rules.touch_always),
             started=session.stage is not Stage.OPEN,
+            fences=fences,
         )
 
     def _tell_of_save(self, use: Use, record: Record, stored: Record | None) -> None:
@@ -190,3 +196,12 @@ class Commits:
 
     def _tell(self, event: events.Event) -> None:
         self._listeners.tell(event)
+
+
+async def _verify(right: Right | None, use: Use) -> None:
+    """Raise `LeaseLost` when the request has lost the right to write over what is stored by now.
+
+    Asked when that is known: whoever gets the right later makes a newer version first, and the save meets a conflict.
+    """
+    if right is not None and not use.ended:
+        await right.verify()

@@ -20,6 +20,7 @@ from sojourn.core.session import Session, Stage
 from sojourn.errors import SessionEnded, SettingError
 from sojourn.inbound.commits import Commits, Rules
 from sojourn.inbound.ending import Endings, Sweeper
+from sojourn.inbound.keeper import Keeper
 from sojourn.inbound.listeners import Listeners
 from sojourn.store.base import Lists, Opens, Query, Store, Sweeps, power
 from sojourn.store.url import open_store
@@ -91,6 +92,7 @@ class Sessions:
             refuse_contradictions=on_conflict == "fail",
         )
         self._commits = Commits(self.store, rules, self._listeners, self._endings)
+        self._keeper = Keeper(self.store, self._commits, clock)
 
     # --- a request -----------------------------------------------------------------------------------------------
 
@@ -106,7 +108,7 @@ class Sessions:
         for header in headers:
             if self._id_name in header:
                 return None
-        return Session(None, self._clock(), self._save_now)
+        return Session(None, self._clock(), self._keeper)
 
     async def open(self, headers: Sequence[bytes]) -> Session:
         """The session of a request with these Cookie headers. Raises `StoreUnavailable`.
@@ -115,7 +117,7 @@ class Sessions:
         """
         given, record = await self._find(cookies.values(headers, self._id_name))
         told = self._told(headers) if record is not None else None
-        return Session(record, self._clock(), self._save_now, given=given, told=told)
+        return Session(record, self._clock(), self._keeper, given=given, told=told)
 
     async def commit(self, session: Session, *, failed: bool = False, counts: bool = True) -> list[bytes]:
         """Carry out what the request did with its session. Returns the values of the Set-Cookie headers to send.
@@ -161,6 +163,7 @@ class Sessions:
         """Finish what is being written, and close the store."""
         if self._sweeper is not None:
             await self._sweeper.stop()
+        await self._keeper.finish()
         await self._commits.finish()
         if (opens := power(self.store, Opens)) is not None:
             await opens.close()
@@ -207,7 +210,7 @@ class Sessions:
         found = await self.find(ref=ref)
         if not found:
             raise SessionEnded(f"there is no session {ref}")
-        session = Session(found[0], self._clock(), self._save_now)
+        session = Session(found[0], self._clock(), self._keeper)
         session.advance(Stage.STARTED)
         try:
             yield session
@@ -244,12 +247,6 @@ class Sessions:
         return int(values[0])
 
     # --- committing ----------------------------------------------------------------------------------------------
-
-    async def _save_now(self, session: Session) -> None:
-        """`await session.save()`."""
-        await self._commits.commit(session, session.changes(), counts=True)
-        if session.ended:
-            raise SessionEnded(f"session {session.ref} has ended elsewhere; what was to be saved was not")
 
     def _set_cookies(self, session: Session, outcome: Outcome) -> list[bytes]:
         cookie = self.cookie

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -129,14 +130,22 @@ def test_a_session_without_a_store_cannot_be_saved() -> None:
 
 
 async def test_saving_is_done_by_the_side_that_carries_it() -> None:
-    saved: list[Session] = []
+    asked: list[tuple[Session, float | None]] = []
 
-    async def saver(session: Session) -> None:
-        saved.append(session)
+    class Side:
+        async def save(self, session: Session) -> None:
+            asked.append((session, None))
 
-    session = Session(None, 0.0, saver)
+        @asynccontextmanager
+        async def exclusive(self, session: Session, *, wait: float) -> AsyncIterator[None]:
+            asked.append((session, wait))
+            yield
+
+    session = Session(None, 0.0, Side())
     await session.save()
-    assert saved == [session]
+    async with session.exclusive(wait=2):
+        pass
+    assert asked == [(session, None), (session, 2)]
 
 
 def test_a_sign_in_renews_and_so_does_a_sign_out() -> None:
