@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from sojourn.testing.contract.expiring import ExpiringContract
 from sojourn.testing.contract.keeping import KeepingContract
-from sojourn.testing.contract.listing import ListingContract
 from sojourn.testing.contract.moving import MovingContract
-from sojourn.testing.contract.opening import OpeningContract
+from sojourn.testing.contract.powers.admitting import AdmittingContract
+from sojourn.testing.contract.powers.ending import EndingContract
+from sojourn.testing.contract.powers.leasing import LeasingContract
+from sojourn.testing.contract.powers.listing import ListingContract
+from sojourn.testing.contract.powers.opening import OpeningContract
+from sojourn.testing.contract.powers.sweeping import SweepingContract
+from sojourn.testing.contract.powers.telling import TellingContract
+from sojourn.testing.contract.powers.watching import WatchingContract
 from sojourn.testing.contract.saving import SavingContract
-from sojourn.testing.contract.sweeping import SweepingContract
-from sojourn.testing.contract.watching import WatchingContract
 
 __all__ = ["StoreContract"]
 
@@ -20,6 +24,10 @@ class StoreContract(
     ExpiringContract,
     KeepingContract,
     SweepingContract,
+    EndingContract,
+    AdmittingContract,
+    LeasingContract,
+    TellingContract,
     ListingContract,
     WatchingContract,
     OpeningContract,
@@ -38,8 +46,8 @@ class StoreContract(
     runs in an event loop of its own, without a plugin of pytest, and closes the store in the end if it `Opens`; other
     things are put away by the fixture, after a `yield`.
 
-    The optional powers (`Sweeps`, `Lists`, `Watches`, `Moves`, `Opens`) are tested where the store has them. The tests
-    of the others are skipped.
+    The optional powers (`Sweeps`, `Admits`, `Leases`, `Tells`, `Lists`, `Watches`, `Moves`, `Opens`) are tested where
+    the store has them, as `sojourn.store.base.power` says. The tests of the others are skipped.
 
     `raw_bytes` looks behind the store's back: it yields all that the store keeps, as it is at rest (files, a dump, keys
     and values). With it the contract makes sure that nobody who reads a copy of the store can use a visitor's session.

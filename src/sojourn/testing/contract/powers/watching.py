@@ -11,7 +11,7 @@ import pytest
 
 from sojourn.core.record import Record
 from sojourn.errors import Conflict, Gone
-from sojourn.store.base import BEAT, SWEEP_DELAY, Beat, Change, Store, Sweeps, Watches
+from sojourn.store.base import BEAT, SWEEP_DELAY, Admits, Beat, Change, Store, Sweeps, Watches
 from sojourn.testing.clock import FakeClock
 from sojourn.testing.contract import records
 from sojourn.testing.contract.ground import Ground
@@ -134,6 +134,28 @@ class WatchingContract(Ground):
             await sweeps.forget(claimed)
             await sweeps.forget(claimed[:0])
             assert await watch.next(2) == [saved(record), ended(record)]
+
+    async def test_what_is_ended_is_told_at_once_and_again_when_it_is_forgotten(
+        self, store: Store, watches: Watches, sweeps: Sweeps, clock: FakeClock
+    ) -> None:
+        record = records.new(clock)
+        async with watching(watches) as watch:
+            await store.save(record, over=None)
+            await sweeps.end(record.key, record.app, reason="signed-out", lease=30)
+            assert await watch.next(2) == [saved(record), ended(record)]
+            await sweeps.forget([record])
+            assert await watch.next(1) == [ended(record)]
+
+    async def test_what_is_evicted_is_told_at_once(
+        self, store: Store, watches: Watches, admits: Admits, clock: FakeClock
+    ) -> None:
+        first, second = records.new(clock, principal="alice"), records.new(clock, principal="alice")
+        async with watching(watches) as watch:
+            await store.save(first, over=None)
+            await admits.admit(second, over=None, limit=1, when_full="end-oldest", lease=30)
+            told = await watch.next(3)
+        assert told[0] == saved(first)
+        assert sorted(told[1:]) == sorted([ended(first), saved(second)])
 
     async def test_a_change_names_application_and_node(self, store: Store, watches: Watches, clock: FakeClock) -> None:
         async with watching(watches) as watch:

@@ -1,0 +1,1 @@
+"""The parts of `StoreContract` about the optional powers, one for each."""
