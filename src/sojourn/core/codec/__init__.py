@@ -2,6 +2,7 @@
 
 from sojourn.core.codec.classes import plain_fields, transient
 from sojourn.core.codec.packing import (
+    SEALED,
     Attributes,
     Packed,
     Undecodable,
@@ -16,6 +17,7 @@ from sojourn.core.codec.packing import (
 )
 
 __all__ = [
+    "SEALED",
     "Attributes",
     "Packed",
     "Undecodable",

@@ -41,6 +41,9 @@ Packed = msgspec.Raw | bytes
 Attributes = Mapping[str, Packed]
 """Packed values by attribute name."""
 
+SEALED = b"\xc1"
+"""What sealed data begins with: the one byte that MessagePack never uses."""
+
 NESTING = 32  # extensions in extensions (a tuple in a set in a tuple …): bounds the stack of a decoder
 DEPTH = 64  # containers within one such extension
 # Lists and dicts outside of any extension are bounded at 1,024 by the decoder itself.
@@ -68,6 +71,8 @@ def read(data: bytes) -> dict[str, Packed]:
     try:
         attributes: dict[str, Packed] = {**_attributes.decode(data)}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if data.startswith(SEALED):
+            raise Undecodable("the data is sealed, and no key at hand opens it") from None
         raise Undecodable(f"the data is no map of attributes: {error}") from None
     if _map_size(data) != len(attributes):
         raise Undecodable("the data holds an attribute twice")
