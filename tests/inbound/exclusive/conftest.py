@@ -1,0 +1,60 @@
+"""Nodes, and a visitor who is known to them all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.fixtures.visitor import Visitor, everything, sets
+from tests.fixtures.watched import Gate, WatchedStore
+
+from sojourn import Session, Sessions
+
+Make = Callable[..., Sessions]
+
+
+@pytest.fixture
+def known(visitor: Visitor, store: WatchedStore) -> Visitor:
+    """A visitor with a session in which `n` is 0."""
+    asyncio.run(visitor.ask(sets(n=0)))
+    store.calls.clear()
+    return visitor
+
+
+@pytest.fixture(params=["same node", "another node"])
+def twin(request: pytest.FixtureRequest, make: Make, known: Visitor) -> Visitor:
+    """The same visitor in another tab, whose requests arrive at the same node, or at another."""
+    return known.twin(known.sessions if request.param == "same node" else make())
+
+
+async def increment(session: Session) -> int:
+    async with session.exclusive():
+        session["n"] += 1
+        return int(session["n"])
+
+
+async def increment_at_once(session: Session) -> int:
+    async with session.exclusive(wait=0):
+        session["n"] += 1
+        return int(session["n"])
+
+
+class Slow:
+    """An increment that stands still within its block, between reading and writing."""
+
+    def __init__(self) -> None:
+        self.within = Gate()
+
+    async def __call__(self, session: Session) -> Any:
+        async with session.exclusive():
+            n = session["n"]
+            await self.within()
+            session["n"] = n + 1
+        return session["n"]
+
+
+async def stored(visitor: Visitor) -> Any:
+    """What is stored by now, whoever looks."""
+    return (await visitor.twin().ask(everything)).value
