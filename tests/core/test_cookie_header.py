@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sojourn.core.cookies import values
+from sojourn.core.cookies import values, versioned
 
 HOST = b"__Host-id"
 
@@ -218,3 +218,13 @@ def test_a_long_header_takes_time_by_its_length_and_not_the_square(make: object)
 def test_a_megabyte_is_read() -> None:
     noise = b"a=b; " * 200_000
     assert values([noise + b"id=x", noise], b"id") == [b"x"]
+
+
+@given(st.lists(st.binary(max_size=80).map(lambda noise: b"id" + noise), max_size=3))
+def test_the_id_and_its_version_are_found_in_one_look_as_in_two(headers: list[bytes]) -> None:
+    assert versioned(headers, b"id") == (values(headers, b"id"), values(headers, b"id-v"))
+
+
+@given(st.lists(st.text("id-v=; \ta1", max_size=40).map(str.encode), max_size=3))
+def test_also_in_headers_that_are_made_of_its_parts(headers: list[bytes]) -> None:
+    assert versioned(headers, b"id") == (values(headers, b"id"), values(headers, b"id-v"))

@@ -14,7 +14,7 @@ from typing import Literal
 
 from sojourn.errors import SettingError
 
-__all__ = ["Cookie", "values"]
+__all__ = ["Cookie", "values", "versioned"]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 _PAIR = re.compile(rf"{_TOKEN.pattern}=[\x21\x23-\x2B\x2D-\x3A\x3C-\x5B\x5D-\x7E]*")  # RFC 6265bis §4.1.1
@@ -37,6 +37,23 @@ def values(headers: Iterable[bytes], name: bytes) -> list[bytes]:
         if name in header:
             found += [value.strip(b" \t") for value in _pairs(name).findall(header)]
     return list(dict.fromkeys(found)) if len(found) > 1 else found
+
+
+def versioned(headers: Iterable[bytes], name: bytes) -> tuple[list[bytes], list[bytes]]:
+    """The values that are given to `name`, and those given to `<name>-v`: as `values`, in one look."""
+    found: list[tuple[bytes, bytes]] = []
+    for header in headers:
+        if name in header:
+            found += _versioned_pairs(name).findall(header)
+    pairs = [(suffix, value.strip(b" \t")) for suffix, value in found]
+    if len(pairs) > 1:
+        pairs = list(dict.fromkeys(pairs))
+    return [value for suffix, value in pairs if not suffix], [value for suffix, value in pairs if suffix]
+
+
+@lru_cache(maxsize=64)
+def _versioned_pairs(name: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"(?:^|;)[ \t]*" + re.escape(name) + rb"(-v)?[ \t]*=([^;]*)")
 
 
 @lru_cache(maxsize=64)

@@ -11,10 +11,12 @@ from sojourn.core import codec
 from sojourn.core.record import Record
 
 __all__ = [
+    "AffinityBroken",
     "AttributeUnreadable",
     "ChangedLate",
     "ChangesDropped",
     "Event",
+    "FellBack",
     "IdRefused",
     "IdRenewed",
     "Listener",
@@ -114,6 +116,22 @@ class SessionUnreadable(Event, frozen=True):
 
 class IdRefused(Event, frozen=True):
     """A request named several ids under a name that browsers guard, so one is forged: none was used. `ref` is ""."""
+
+
+class AffinityBroken(Event, frozen=True):
+    """A request came to this node with the route of another: its session was served, and is bound to this node now."""
+
+    came_from: str
+
+
+class FellBack(Event, frozen=True):
+    """A visitor had seen version `told`, and the store has but an older one: a fail-over or a backup lost the rest.
+
+    Or the visitor made it up. What is stored holds.
+    """
+
+    told: int
+    version: int
 
 
 Listener = Callable[[Event], None]

@@ -243,8 +243,13 @@ class Session(MutableMapping[str, Any]):
 
     @property
     def owed_id(self) -> SessionId | None:
-        """The id that the session got during this request."""
-        return self._owed_id
+        """The id that the visitor is to be told: got during this request, or come with another node's route."""
+        record = self._record
+        return self._owed_id if record is not None and self._owed_id and self._owed_id.key == record.key else None
+
+    def rebind(self) -> None:
+        """Tell the visitor the id that came, with the route of this node."""
+        self._owed_id = self._given
 
     def next_id(self) -> SessionId:
         """The id that the session gets when it is created or renewed: the same for every call, until it has it."""

@@ -50,7 +50,7 @@ class SessionMiddleware:
         answer = _Answer(self.sessions, scope, send)
         cookies = [value for name, value in scope["headers"] if name == b"cookie"]
         try:
-            session = self.sessions.fresh(cookies, scope["path"])
+            session = self.sessions.recall(cookies, scope["path"])
             if session is None:
                 session = await self.sessions.open(cookies)
         except StoreError as error:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from sojourn.core import cookies, events
+from sojourn.core import events
 from sojourn.core.cookies import Cookie
 from sojourn.core.events import Listener
 from sojourn.core.ids import SessionId
 from sojourn.core.lifetime import Clock, Lifetime
-from sojourn.core.outcome import Outcome
 from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
 from sojourn.errors import SessionEnded, SettingError
@@ -22,7 +20,10 @@ from sojourn.inbound.commits import Commits, Rules
 from sojourn.inbound.ending import Endings, Sweeper
 from sojourn.inbound.keeper import Keeper
 from sojourn.inbound.listeners import Listeners
-from sojourn.store.base import Lists, Opens, Query, Store, Sweeps, power
+from sojourn.inbound.settings import check_choices, check_kinds, check_names
+from sojourn.inbound.tracking import CookieTracking
+from sojourn.store.base import Lists, Opens, Query, Recalls, Store, Sweeps, power
+from sojourn.store.stack import clock_of
 from sojourn.store.url import open_store
 
 __all__ = ["Sessions"]
@@ -47,8 +48,9 @@ class Sessions:
         touch: Literal["used", "always"] = "used",
         on_error: Literal["discard", "save"] = "discard",
         on_conflict: Literal["merge", "fail"] = "merge",
+        route: str | None = None,
         skip: Sequence[str] = (),
-        clock: Clock = time.time,
+        clock: Clock | None = None,
         node: str | None = None,
     ) -> None:
         """Settings; each has a default that is safe.
@@ -61,24 +63,26 @@ class Sessions:
         - `on_error`: what becomes of changes when the handler raised or answered 500 or above.
         - `on_conflict`: two requests changed the same attribute: the later one wins, or is refused with 409.
         - `skip`: beginnings of paths that have no session (static files, health checks): nothing is loaded there.
-        - `clock`: tells the time in seconds since the epoch. `node`: a name for this process.
+        - `route`: the name of this node for a balancer that keeps visitors at theirs; it goes along with the id.
+        - `clock`: tells the time in seconds since the epoch, also to a store that is given as an address; None: the
+          clock of the store, which all nodes share. `node`: a name for this process.
 
         Raises `SettingError`.
         """
-        _check_choices(save=save, touch=touch, on_error=on_error, on_conflict=on_conflict)
-        _check_names(app, skip)
+        check_choices(save=save, touch=touch, on_error=on_error, on_conflict=on_conflict)
+        check_names(app, skip)
         self.cookie = cookie if cookie is not None else Cookie()
         self.lifetime = lifetime if lifetime is not None else Lifetime()
-        self.store: Store = open_store(store, clock=clock) if isinstance(store, str) else store
-        _check_kinds(cookie=self.cookie, lifetime=self.lifetime, store=self.store)
+        self.store: Store = _opened(store, clock) if isinstance(store, str) else store
+        check_kinds(cookie=self.cookie, lifetime=self.lifetime, store=self.store)
         self._app = app
         self._manual = save == "manual"
         self._save_failed = on_error == "save"
         self.touches_always = touch == "always"  # read for each response by the sides
         self._skip = tuple(skip)
-        self._clock = clock
-        self._id_name = self.cookie.name.encode()
-        self._version_name = self.cookie.version_name.encode()
+        self._clock = clock = clock if clock is not None else clock_of(self.store)
+        self._recalls = power(self.store, Recalls)
+        self._tracking = CookieTracking(self.cookie, route)
         self._listeners = Listeners()
         self._endings = Endings(self.store, self._listeners)
         sweeps = power(self.store, Sweeps)
@@ -96,28 +100,47 @@ class Sessions:
 
     # --- a request -----------------------------------------------------------------------------------------------
 
-    def fresh(self, headers: Sequence[bytes], path: str = "/") -> Session | None:
-        """The session of a request that has none yet, without asking the store; None when it has to be opened.
+    def recall(self, headers: Sequence[bytes], path: str = "/") -> Session | None:
+        """The session of a request for which nobody has to be asked; None when it has to be opened.
 
-        `headers`: the values of its Cookie headers.
+        `headers`: the values of its Cookie headers. Nobody is asked where there is no session, and where a copy is at
+        hand that is as new as what the visitor has seen.
         """
         if self._skip and path.startswith(self._skip):
             session = Session(None, self._clock())
             session.advance(Stage.SKIPPED)
             return session
-        for header in headers:
-            if self._id_name in header:
-                return None
-        return Session(None, self._clock(), self._keeper)
+        ids, told = self._tracking.read(headers)
+        if not ids:
+            return Session(None, self._clock(), self._keeper)
+        if told is None or self._recalls is None or len(ids) > 1:
+            return None
+        found = self._tracking.parse(ids[0])
+        if found is None:
+            return None
+        given, route = found
+        record = self._recalls.recall(given.key, self._app, told)
+        return None if record is None else self._begin(record, given, told, route)
 
     async def open(self, headers: Sequence[bytes]) -> Session:
         """The session of a request with these Cookie headers. Raises `StoreUnavailable`.
 
         Asks the store only when one of them carries an id that can be ours.
         """
-        given, record = await self._find(cookies.values(headers, self._id_name))
-        told = self._told(headers) if record is not None else None
-        return Session(record, self._clock(), self._keeper, given=given, told=told)
+        if self._sweeper is not None:
+            self._sweeper.start()
+        ids, told = self._tracking.read(headers)
+        if len(ids) > 1 and self.cookie.prefixed:
+            # Browsers keep one cookie of such a name: one of these was forged, and it cannot be told which (R09).
+            self._tell(events.IdRefused(ref="", app=self._app))
+            ids = []
+        first = None
+        for given, route in filter(None, map(self._tracking.parse, ids[:CANDIDATES])):
+            record = await self._load(given, told)
+            if record is not None:
+                return self._begin(record, given, told, route)
+            first = first or given
+        return Session(None, self._clock(), self._keeper, given=first)
 
     async def commit(self, session: Session, *, failed: bool = False, counts: bool = True) -> list[bytes]:
         """Carry out what the request did with its session. Returns the values of the Set-Cookie headers to send.
@@ -133,7 +156,7 @@ class Sessions:
         if session.stage is Stage.STARTED and not (changes or counts or session.ended or session.renewing):
             return []  # nothing has come since the response started
         outcome = await self._commits.commit(session, changes, counts=counts)
-        return [] if session.stage is not Stage.OPEN else self._set_cookies(session, outcome)
+        return [] if session.stage is not Stage.OPEN else self._tracking.write(session, outcome)
 
     def close_session(self, session: Session) -> None:
         """Refuse further use: its request is over. Announces what could not be read."""
@@ -220,80 +243,24 @@ class Sessions:
 
     # --- opening -------------------------------------------------------------------------------------------------
 
-    async def _find(self, values: Sequence[bytes]) -> tuple[SessionId | None, Record | None]:
-        """The first id that is one of ours, with its record; the first that could be, when none is."""
-        if self._sweeper is not None:
-            self._sweeper.start()
-        if len(values) > 1 and self.cookie.prefixed:
-            # Browsers keep one cookie of such a name: one of these was forged, and it cannot be told which (R09).
-            self._tell(events.IdRefused(ref="", app=self._app))
-            return None, None
-        first = None
-        for value in values[:CANDIDATES]:
-            given = SessionId.parse(value)
-            if given is None:
-                continue
-            record = await self.store.load(given.key, self._app)
-            if record is not None:
-                return given, record
-            first = first or given
-        return first, None
+    async def _load(self, given: SessionId, told: int | None) -> Record | None:
+        if self._recalls is None or told is None:
+            return await self.store.load(given.key, self._app)
+        return await self._recalls.fetch(given.key, self._app, told)
 
-    def _told(self, headers: Sequence[bytes]) -> int | None:
-        """The version that the request tells; None when it tells none, or none that can be one."""
-        values = cookies.values(headers, self._version_name)
-        if len(values) != 1 or len(values[0]) > 15 or not values[0].isdigit():
-            return None
-        return int(values[0])
-
-    # --- committing ----------------------------------------------------------------------------------------------
-
-    def _set_cookies(self, session: Session, outcome: Outcome) -> list[bytes]:
-        cookie = self.cookie
-        if outcome.clear:
-            return [cookie.clear(cookie.name), cookie.clear(cookie.version_name)]
-        lines = []
-        given_out = outcome.set_id or session.owed_id
-        if given_out is not None:
-            lines.append(cookie.set(cookie.name, given_out.secret))
-        if outcome.set_version is not None:
-            lines.append(cookie.set(cookie.version_name, str(outcome.set_version)))
-        return lines
+    def _begin(self, record: Record, given: SessionId, told: int | None, route: str) -> Session:
+        session = Session(record, self._clock(), self._keeper, given=given, told=told)
+        if told is not None and told > record.version:
+            self._tell(events.FellBack(ref=record.ref, app=self._app, told=told, version=record.version))
+        if self._tracking.route not in (None, route):
+            session.rebind()
+            if route:
+                self._tell(events.AffinityBroken(ref=record.ref, app=self._app, came_from=route))
+        return session
 
     def _tell(self, event: events.Event) -> None:
         self._listeners.tell(event)
 
 
-_CHOICES = {
-    "save": ("sync", "manual"),
-    "touch": ("used", "always"),
-    "on_error": ("discard", "save"),
-    "on_conflict": ("merge", "fail"),
-}
-
-
-def _check_choices(**settings: str) -> None:
-    for name, value in settings.items():
-        if value not in _CHOICES[name]:
-            raise SettingError(f"Sessions({name}={value!r}): give {' or '.join(map(repr, _CHOICES[name]))}")
-
-
-def _check_names(app: str, skip: Sequence[str]) -> None:
-    if not app:
-        raise SettingError("Sessions(app=''): give the application a name")
-    if isinstance(skip, str) or not all(path.startswith("/") for path in skip):
-        raise SettingError(f"Sessions(skip={skip!r}): give a list of beginnings of paths, as in ['/static/']")
-
-
-_KINDS: dict[str, tuple[type, str]] = {
-    "cookie": (Cookie, "a Cookie"),
-    "lifetime": (Lifetime, "a Lifetime"),
-    "store": (Store, "an address such as sqlite:///sessions.db, or a Store"),
-}
-
-
-def _check_kinds(**settings: object) -> None:
-    for name, value in settings.items():
-        kind, wanted = _KINDS[name]
-        if not isinstance(value, kind):
-            raise SettingError(f"Sessions({name}=…): give {wanted}, not a {type(value).__name__}")
+def _opened(address: str, clock: Clock | None) -> Store:
+    return open_store(address) if clock is None else open_store(address, clock=clock)

@@ -1,0 +1,72 @@
+"""Tracking: how a session's id, route and version travel with a visitor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+
+from sojourn.core import cookies
+from sojourn.core.cookies import Cookie
+from sojourn.core.ids import SessionId
+from sojourn.core.outcome import Outcome
+from sojourn.core.session import Session
+from sojourn.errors import SettingError
+
+__all__ = ["CookieTracking"]
+
+_ROUTE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_LONGEST_VERSION = 15  # digits: any such number is exact in every language that may look at it
+
+
+class CookieTracking:
+    """In cookies: the id, with the route behind a dot where one is set, and the version in a cookie of its own.
+
+    The route names the node that made the session or served it last, for a balancer that keeps visitors at their node.
+    It is no part of the secret, and whoever makes one up gains nothing: any node serves any session.
+    """
+
+    def __init__(self, cookie: Cookie, route: str | None) -> None:
+        """`route`: of this node; None writes none, and pays no heed to what others wrote. Raises `SettingError`."""
+        if route is not None and not _ROUTE.fullmatch(route):
+            raise SettingError(f"Sessions(route={route!r}): give 1 to 64 letters, digits, - or _")
+        self.cookie = cookie
+        self.route = route
+
+    def read(self, headers: Sequence[bytes]) -> tuple[list[bytes], int | None]:
+        """What may be ids, and the version that the visitor saw last; None when none is told, or none that can be."""
+        ids, versions = cookies.versioned(headers, self._name)
+        if len(versions) != 1 or len(versions[0]) > _LONGEST_VERSION or not versions[0].isdigit():
+            return ids, None
+        return ids, int(versions[0])
+
+    def parse(self, value: bytes) -> tuple[SessionId, str] | None:
+        """The id and the route ("": none) that `value` spells; None when it is none of ours."""
+        secret, dot, route = value.partition(b".")
+        given = SessionId.parse(secret)
+        if given is None:
+            return None
+        if not dot:
+            return given, ""
+        text = route.decode("latin-1")
+        return (given, text) if _ROUTE.fullmatch(text) else None
+
+    def write(self, session: Session, outcome: Outcome) -> list[bytes]:
+        """The values of the Set-Cookie headers that tell the visitor of `outcome`."""
+        cookie = self.cookie
+        if outcome.clear:
+            return [cookie.clear(cookie.name), cookie.clear(cookie.version_name)]
+        lines = []
+        given_out = outcome.set_id or session.owed_id
+        if given_out is not None:
+            lines.append(cookie.set(cookie.name, self._spell(given_out)))
+        if outcome.set_version is not None:
+            lines.append(cookie.set(cookie.version_name, str(outcome.set_version)))
+        return lines
+
+    @cached_property
+    def _name(self) -> bytes:
+        return self.cookie.name.encode()
+
+    def _spell(self, given: SessionId) -> str:
+        return given.secret if self.route is None else f"{given.secret}.{self.route}"
