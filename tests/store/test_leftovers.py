@@ -35,8 +35,12 @@ def left(store: AnyStore, path: Path) -> dict[str, int]:
         kept = {name: len(value) for name, value in vars(store).items() if isinstance(value, dict)}
     else:
         connection = sqlite3.connect(path)
-        tables = [("session", "select count(*) from session"), ("stub", "select count(*) from stub")]
-        kept = {name: connection.execute(query).fetchone()[0] for name, query in tables}
+        tables = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
+        kept = {
+            name: len(connection.execute(f"select * from {name}").fetchall())  # noqa: S608 - names of tables
+            for name in tables
+            if name not in {"change", "sqlite_sequence"}
+        }
         connection.close()
     return {name: number for name, number in kept.items() if number}
 
@@ -77,6 +81,33 @@ async def test_nothing_is_left_of_a_session_that_was_swept(
     record = await chain(any_store, clock, *changes)
     clock.now = record.expires_at + SWEEP_DELAY
     await any_store.forget([ending.record for ending in await any_store.claim(limit=10, lease=30)])
+    assert left(any_store, path) == {}
+
+
+@pytest.mark.parametrize("changes", CHAINS, ids=len)
+async def test_nothing_is_left_of_a_session_that_was_ended(
+    any_store: AnyStore, path: Path, clock: FakeClock, changes: tuple[Renew, ...]
+) -> None:
+    record = await chain(any_store, clock, *changes)
+    assert await any_store.end(record.key, record.app, reason="signed-out", lease=30) == record
+    await any_store.forget([record])
+    assert left(any_store, path) == {}
+
+
+async def test_nothing_is_left_of_a_session_that_was_evicted(any_store: AnyStore, path: Path, clock: FakeClock) -> None:
+    first, second = records.new(clock, principal="alice"), records.new(clock, principal="alice")
+    await any_store.save(first, over=None)
+    await any_store.forget(await any_store.admit(second, over=None, limit=1, when_full="end-oldest", lease=30))
+    await any_store.delete(second.key, second.app)
+    assert left(any_store, path) == {}
+
+
+async def test_nothing_is_left_of_a_lease_that_has_run_out(any_store: AnyStore, path: Path, clock: FakeClock) -> None:
+    record = await chain(any_store, clock)
+    await any_store.hold(record, "one", seconds=10)
+    await any_store.delete(record.key, record.app)
+    clock.advance(seconds=10)
+    await any_store.claim(limit=10, lease=30)
     assert left(any_store, path) == {}
 
 
