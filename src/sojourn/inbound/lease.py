@@ -34,6 +34,7 @@ class Lease:
         self._asked = False
         self._since = self._instant()
         self._lost = False
+        self._over = asyncio.Event()
         self._prolonging: asyncio.Task[None] | None = None
 
     @property
@@ -65,9 +66,9 @@ class Lease:
     async def release(self) -> None:
         """Give it back."""
         self._lost = True  # what is still being written must not be written over another's
+        self._over.set()
         if self._prolonging is not None:
-            self._prolonging.cancel()
-            await asyncio.wait([self._prolonging])  # or it would take the right again
+            await asyncio.wait([self._prolonging])  # or it could take the right again
         if self._asked:
             with contextlib.suppress(StoreError):  # then it runs out
                 await self._leases.release(self._record, self._holder)
@@ -82,7 +83,9 @@ class Lease:
 
     async def _keep(self) -> None:
         while not self.lost:
-            await asyncio.sleep(SECONDS / 3)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), SECONDS / 3)
+                return
             with contextlib.suppress(StoreError):  # asked again, as long as it may still be ours
                 await self._prolong()
 

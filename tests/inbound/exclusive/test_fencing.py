@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from tests.fixtures.visitor import Visitor, sets
-from tests.fixtures.watched import WatchedStore, fails
+from tests.fixtures.watched import Gate, WatchedStore, fails
 from tests.inbound.exclusive.conftest import Slow, increment, increment_at_once, stored
 
 from sojourn import Session, Sessions
-from sojourn.errors import LeaseLost, Occupied
+from sojourn.errors import Conflict, LeaseLost, Occupied
 from sojourn.inbound import lease
 from sojourn.testing import FakeClock
 
@@ -109,6 +109,27 @@ async def test_what_is_stored_is_known_before_the_right_is_verified(
     assert await stored(known) == {"n": 1, "other": 1}
 
 
+async def test_so_it_is_where_a_store_does_not_tell_with_what_a_save_collided(
+    known: Visitor, another: Visitor, clock: FakeClock, store: WatchedStore
+) -> None:
+    async def collide(*_: Any) -> None:
+        del store.before["save"]
+        raise Conflict
+
+    slow = Slow()
+    asking = asyncio.create_task(known.ask(slow))
+    await slow.within.reached.wait()
+    store.before["save"], loading = collide, store.pause("load")
+    slow.within.opened.set()
+    await loading.reached.wait()
+    clock.advance(seconds=lease.SECONDS)
+    await another.ask(increment_at_once)
+    loading.opened.set()
+    with pytest.raises(LeaseLost):
+        await asking
+    assert await stored(known) == {"n": 1}
+
+
 async def test_a_late_one_is_noticed_by_the_next_request_of_its_own_node(
     known: Visitor, clock: FakeClock, store: WatchedStore
 ) -> None:
@@ -176,6 +197,29 @@ async def test_it_is_prolonged_while_the_block_lasts(
     await known.ask(act)
     assert await stored(known) == {"n": 1}
     assert store.calls[-2] == "release"
+
+
+async def test_it_is_given_back_when_nobody_asks_for_it_any_more(
+    known: Visitor, store: WatchedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the answer to a question that is under way would take it again."""
+    monkeypatch.setattr(lease, "SECONDS", 0.03)
+
+    prolonging = Gate()
+
+    async def act(session: Session) -> None:
+        async with session.exclusive():
+            store.before["hold"] = prolonging
+            await prolonging.reached.wait()
+
+    asking = asyncio.create_task(known.ask(act))
+    await prolonging.reached.wait()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert "release" not in store.calls
+    prolonging.opened.set()
+    await asking
+    assert store.calls[-1] == "release"
 
 
 async def test_it_is_asked_for_again_when_the_store_was_out_of_reach(
