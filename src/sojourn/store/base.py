@@ -33,6 +33,7 @@ __all__ = [
     "Beat",
     "Change",
     "Ending",
+    "Keeps",
     "Leases",
     "Lists",
     "Moves",
@@ -254,6 +255,15 @@ class Recalls(Protocol):
 
     async def fetch(self, key: str, app: str, version: int) -> Record | None:
         """As `load`, together with others who ask for the same; never a copy older than `version` and the store's."""
+        ...
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """A store whose copies outlive its watch, for those who would rather read something old than nothing."""
+
+    def kept(self, key: str, app: str) -> Record | None:
+        """The copy at `key` that was live and current when it was last known to be; None when there is none."""
         ...
 
 

@@ -1,0 +1,297 @@
+"""BehindStore: a store around a store that lets changes of data wait."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, TypeVar
+
+from sojourn.core.events import Reason
+from sojourn.core.lifetime import Clock
+from sojourn.core.record import Record
+from sojourn.errors import StoreError
+from sojourn.store.around import Around
+from sojourn.store.base import Ending, Keeps, Opens, Query, Recalls, Store, Tells, WhenFull, power
+from sojourn.store.behind.entry import Entry, first_use, only_data
+from sojourn.store.behind.flushing import Flusher
+from sojourn.store.behind.known import Known, Place
+from sojourn.store.behind.queue import Queue
+from sojourn.store.behind.saving import Counts, Saving, entry_is
+from sojourn.store.behind.searching import overlaid
+from sojourn.store.behind.settings import Behind
+
+__all__ = ["BehindStore"]
+
+A = TypeVar("A")
+
+
+class BehindStore(Around):
+    """Queues changes of data and saves them to `inner` a moment later; all else it saves at once.
+
+    Only a change of a session is queued that is stored, belongs to the same and keeps its key. What is queued is served
+    here and nowhere else; its versions go on rising (6, 7, 8 over the 5 that is stored), so that a visitor who was told
+    of 8 is served the stored one elsewhere, as the final one. A change that this store does not know to be over
+    what is stored is not queued: so what has ended on this node is not brought back, not even in memory.
+
+    An end takes what is queued along to the listeners, a renewal to the new key. What another node stored meanwhile is
+    put together with what is queued, attribute by attribute, when that is saved. What can be lost: see `Behind`.
+
+    For one event loop at a time.
+    """
+
+    adds: ClassVar[tuple[type[Any], ...]] = (Opens,)
+
+    def __init__(
+        self,
+        inner: Store,
+        behind: Behind | None = None,
+        *,
+        clock: Clock = time.time,
+        dropped: Callable[[Record], None] | None = None,
+    ) -> None:
+        """`inner`: nobody else may write to it from this process.
+
+        `clock`: tells the time where `inner` does not. `dropped`: told of the newest record of a session whose queued
+        changes are not stored: it has ended or changed hands elsewhere, or the store was away when this node stopped.
+        """
+        super().__init__(inner)
+        self.behind = behind if behind is not None else Behind()
+        self.counts = Counts()
+        tells = power(inner, Tells)
+        self._now = clock if tells is None else tells.now
+        self._recalls = power(inner, Recalls)
+        self._queue = Queue()
+        self._known = Known(max(self.behind.queue_size, 10_000))
+        self._saving = Saving(inner, self._queue, self._known, self.counts, dropped)
+        self._flusher = Flusher(self.behind, self._queue, self._saving, self.counts)
+        self._held: dict[Place, float] = {}  # sessions that one request has to itself, and until when
+
+    @property
+    def depth(self) -> int:
+        """How many sessions have unsaved changes."""
+        return len(self._queue)
+
+    @property
+    def oldest(self) -> float:
+        """For how many seconds the oldest unsaved change has waited; 0 when there is none."""
+        entry = self._queue.oldest
+        return 0.0 if entry is None else time.monotonic() - entry.queued_at
+
+    async def flush(self) -> None:
+        """Save all that is queued by now. Raises `StoreError` when some of it could not be; that waits on."""
+        await self._flusher.flush()
+
+    async def close(self) -> None:
+        """As `Opens`, when all that is queued is saved; what cannot be within `Behind.drain` seconds is lost."""
+        await self._flusher.drain()
+        await super().close()
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    async def load(self, key: str, app: str) -> Record | None:
+        """As `Store`; what is queued is newer than what is stored."""
+        return await self._newest(key, app, lambda: self.inner.load(key, app))
+
+    async def fetch(self, key: str, app: str, version: int) -> Record | None:
+        """As `Recalls`."""
+        return await self._newest(key, app, lambda: self._asked(Recalls).fetch(key, app, version))
+
+    def recall(self, key: str, app: str, version: int) -> Record | None:
+        """As `Recalls`."""
+        entry = self._queue.at(key, app)
+        if entry is None:
+            return self._asked(Recalls).recall(key, app, version)
+        return entry.newest if self._serves(entry) and entry.newest.version >= version else None
+
+    def kept(self, key: str, app: str) -> Record | None:
+        """As `Keeps`."""
+        entry = self._queue.at(key, app)
+        return self._asked(Keeps).kept(key, app) if entry is None or not self._serves(entry) else entry.newest
+
+    async def find(self, query: Query, *, limit: int = 100, after: str = "") -> list[Record]:
+        """As `Lists`."""
+        return await overlaid(super().find, self._queue, query, limit=limit, after=after, now=self._now())
+
+    async def _newest(self, key: str, app: str, ask: Callable[[], Awaitable[Record | None]]) -> Record | None:
+        while True:
+            entry = self._queue.at(key, app)
+            if entry is not None and self._serves(entry):
+                return entry.newest
+            if entry is not None and entry.moving:
+                await self._saving.save(entry)  # finds out where it is
+                continue
+            with self._known.look((key, app)) as look:
+                record = await ask()
+            if look.overtaken:
+                continue
+            if record is None:
+                return None
+            if record.key != key:  # it was renewed: what is queued of it, or under way, is at its new key
+                return await self.load(record.key, app)
+            newest = await self._with_queued(record)
+            if newest is not None:
+                return newest
+
+    async def _with_queued(self, stored: Record) -> Record | None:
+        """`stored` with what is queued of its session; None when the store has to be asked again."""
+        entry = self._queue.of(stored)
+        if entry is None:
+            self._known.saw(stored)
+            return stored
+        if entry.base.version == stored.version:
+            entry.touch(stored)
+            return entry.newest
+        await self._saving.save(entry)  # another node was here meanwhile
+        return None
+
+    def _serves(self, entry: Entry) -> bool:
+        return entry.newest.expires_at > self._now() and not entry.moving
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    async def save(self, record: Record, *, over: Record | None) -> None:
+        """As `Store`."""
+        if over is not None and only_data(record, over) and await self._put(record, over):
+            return
+        await self._save(record, over, lambda base: self.inner.save(record, over=base))
+
+    async def admit(
+        self, record: Record, *, over: Record | None, limit: int, when_full: WhenFull, lease: float
+    ) -> list[Record]:
+        """As `Admits`."""
+        admit = super().admit
+        evicted = await self._save(
+            record, over, lambda base: admit(record, over=base, limit=limit, when_full=when_full, lease=lease)
+        )
+        return [self._saving.ended(each.key, each.app, each) or each for each in evicted]
+
+    async def touch(self, record: Record) -> bool:
+        """As `Store`; what is queued takes the times along."""
+        entry = self._queue.at(record.key, record.app)
+        if entry is None or entry.newest.ref != record.ref or entry.moving:
+            return await self.inner.touch(record)
+        used_first = first_use(record, entry.base)
+        entry.touch(record)
+        return await self.inner.touch(record) if used_first else True
+
+    async def _save(self, record: Record, over: Record | None, send: Callable[[Record | None], Awaitable[A]]) -> A:
+        if over is None:
+            return await self._saving.create(record, send)
+        return await self._saving.past(record, over, send)
+
+    async def _put(self, record: Record, over: Record) -> bool:
+        """Queue `record`, unless it has to be saved at once. Raises `Conflict` or `Gone`."""
+        place = (over.ref, over.app)
+        await self._saving.settle(place)
+        entry = self._queue.of(over)
+        if self._is_held(place):
+            return False
+        if entry is None:
+            if not self._holds(over):
+                return False
+            if len(self._queue) >= self.behind.queue_size or self._flusher.draining:
+                self.counts.full += 1
+                self._flusher.hurry()
+                return False
+            self._queue.add(Entry(over, record, time.monotonic()))
+        elif entry.moving:
+            return False
+        else:
+            entry_is(entry, over)
+            entry.newest = record
+        self.counts.queued += 1
+        self._flusher.start()
+        return True
+
+    def _holds(self, over: Record) -> bool:
+        """Whether the store is known to hold `over`."""
+        if self._known.holds(over):
+            return True
+        if self._recalls is None:
+            return False
+        copy = self._recalls.recall(over.key, over.app, over.version)
+        return copy is not None and (copy.ref, copy.version) == (over.ref, over.version)
+
+    # --- ending --------------------------------------------------------------------------------------------------
+
+    async def delete(self, key: str, app: str) -> bool:
+        """As `Store`; what is queued is forgotten as well."""
+        entry, ref = self._queue.at(key, app), self._known.ref_at(key, app)
+        place = entry.place if entry is not None else None if ref is None else (ref, app)
+        try:
+            deleted = await self.inner.delete(key, app)
+        except BaseException:
+            self._known.lost((key, app))  # it may have happened
+            raise
+        if not deleted:
+            self._saving.absent(key, app)
+        elif place is None:
+            await self._find_deleted(key, app)
+        else:
+            self._known.lost((key, app), place)
+            if (entry := self._queue.by(place)) is not None:
+                self._queue.close(entry)
+        return deleted
+
+    async def end(self, key: str, app: str, *, reason: Reason, lease: float) -> Record | None:
+        """As `Sweeps`, with what is queued."""
+        try:
+            ended = await super().end(key, app, reason=reason, lease=lease)
+        except BaseException:
+            self._known.lost((key, app))
+            raise
+        return self._saving.ended(key, app, ended)
+
+    async def claim(self, *, limit: int, lease: float) -> list[Ending]:
+        """As `Sweeps`, with what is queued."""
+        now = self._now()
+        for entry in self._queue:
+            if entry.base.expires_at <= now:  # it may be in use here
+                with contextlib.suppress(StoreError):
+                    await self._saving.save(entry)
+        return [
+            Ending(
+                record=self._saving.ended(ending.record.key, ending.record.app, ending.record) or ending.record,
+                reason=ending.reason,
+            )
+            for ending in await super().claim(limit=limit, lease=lease)
+        ]
+
+    async def _find_deleted(self, key: str, app: str) -> None:
+        """Take what was deleted from the queue, though it is not known which session that was.
+
+        It was renewed elsewhere, and `key` led to it. Its new key has the same tag.
+        """
+        self._known.forget()
+        for entry in self._queue:
+            if (entry.newest.key[:2], entry.newest.app) == (key[:2], app):
+                with contextlib.suppress(StoreError):
+                    await self._saving.save(entry)
+
+    # --- serialised access ---------------------------------------------------------------------------------------
+
+    async def hold(self, record: Record, holder: str, *, seconds: float) -> bool:
+        """As `Leases`. While the right is given, the session is saved at once: other nodes wait for it."""
+        place = (record.ref, record.app)
+        until = time.monotonic() + seconds
+        held = await super().hold(record, holder, seconds=seconds)
+        if held:
+            self._held[place] = until
+            if (entry := self._queue.by(place)) is not None:
+                await self._saving.save(entry)
+        return held
+
+    async def release(self, record: Record, holder: str) -> None:
+        """As `Leases`."""
+        await super().release(record, holder)
+        self._held.pop((record.ref, record.app), None)
+
+    def _is_held(self, place: Place) -> bool:
+        until = self._held.get(place)
+        if until is None:
+            return False
+        if until > time.monotonic():
+            return True
+        del self._held[place]
+        return False
