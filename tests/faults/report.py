@@ -20,6 +20,7 @@ def text(plan: Plan, history: History, verdict: Verdict) -> str:
     lines += ["", f"{'fault':12}{'times':>6}{'seconds':>9}"]
     lines += [f"{kind:12}{n:6}{seconds:9.1f}  {KINDS[kind]}" for kind, (n, seconds) in injected.items()]
     lines += ["", *(f"{name:22}{number:9,}" for name, number in sorted(verdict.counts.items()))]
+    lines += ["", "near cache: " + ", ".join(f"{number:,} {name}" for name, number in history.scraped.items())]
     watch = plan.bounds.watch
     lines += [
         "",
@@ -46,6 +47,7 @@ def figures(plan: Plan, history: History, verdict: Verdict) -> dict[str, Any]:
         "injected": {kind: number for kind, (number, _) in _injected(history).items()},
         "counts": dict(verdict.counts),
         "events": history.events,
+        "scraped": history.scraped,
         "watch bound": plan.bounds.watch,
         "staleness": verdict.staleness,
         "lingering": verdict.lingering,

@@ -10,18 +10,22 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults import report
 from tests.faults.checker import Verdict, awaited, check
+from tests.faults.ground.broken import BUILDS
 from tests.faults.ground.fleet import Node, fleet
 from tests.faults.ground.proxy import Proxy, proxy
 from tests.faults.ground.stores import KINDS, StoreServer, store
 from tests.faults.history import Announcement, Bounds, History
+from tests.faults.script import KINDS as FAULTS
 from tests.faults.script import Script, fitting
 from tests.faults.visitors import Crowd, Guest, Pair, Walker
+from tests.fixtures.wire import Wire
 
 from sojourn.store.near import Near
 
@@ -91,12 +95,13 @@ async def run(plan: Plan, directory: Path, tell: Tell) -> Result:
             await visiting
             tell("all faults are over; everybody looks at what is left")
             await crowd.look_back()
+            scraped = await _scrape(nodes)
             await _hear_all(crowd, directory)
         finally:
             for task in (visiting, telling):
                 task.cancel()
             await asyncio.gather(visiting, telling, return_exceptions=True)
-    history = History(entries=crowd.entries, injections=script.injections)
+    history = History(entries=crowd.entries, injections=script.injections, scraped=scraped)
     _hear(history, directory)
     return Result(plan=plan, history=history, verdict=check(history, bounds))
 
@@ -104,7 +109,7 @@ async def run(plan: Plan, directory: Path, tell: Tell) -> Result:
 @contextlib.asynccontextmanager
 async def _ground(plan: Plan, directory: Path) -> AsyncIterator[tuple[StoreServer, list[Proxy], list[Node]]]:
     async with contextlib.AsyncExitStack() as stack:
-        server = await stack.enter_async_context(store(plan.store, directory))
+        server = await stack.enter_async_context(store(plan.store))
         proxies = [await stack.enter_async_context(proxy(server.port)) for _ in range(NODES if server.port else 0)]
         addresses = [server.address(each.port) for each in proxies] or [server.address(0)] * NODES
         waits = {"idle": IDLE, "lease": LEASE, "sweep_delay": SWEEP_DELAY, "sweep_every": SWEEP_EVERY}
@@ -124,6 +129,16 @@ async def _tell(crowd: Crowd, script: Script, tell: Tell) -> None:
             f"{time.monotonic() - begun_at:4.0f} s: {len(crowd.entries):,} requests, {acknowledged:,} writes "
             f"acknowledged, {len(script.injections)} faults so far; now: {under_way}"
         )
+
+
+async def _scrape(nodes: Sequence[Node]) -> Counter[str]:
+    """What the nodes have counted themselves since they were started last."""
+    scraped: Counter[str] = Counter()
+    for node in nodes:
+        wire = Wire(node.settings.port)
+        scraped.update((await wire.ask("/counts")).value)
+        wire.hang_up()
+    return scraped
 
 
 async def _hear_all(crowd: Crowd, directory: Path) -> None:
@@ -152,14 +167,7 @@ def _hear(history: History, directory: Path) -> None:
 
 def main() -> int:
     """Run it from the command line; 0 when every promise was held."""
-    parser = argparse.ArgumentParser(prog="scripts/faults", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60, help="seconds of faults (default: 60)")
-    parser.add_argument("--store", choices=sorted(KINDS), action="append", help="default: each in turn")
-    parser.add_argument("--visitors", type=int, default=50, help="visitors of each of three kinds (default: 50)")
-    parser.add_argument("--seed", type=int, default=1, help="of all chance (default: 1)")
-    parser.add_argument("--near", action="store_true", help="a near cache for SQLite too; the others always have one")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    options = parser.parse_args()
+    options = _options()
     results = []
     for kind in options.store or sorted(KINDS):
         each = options.visitors
@@ -170,7 +178,9 @@ def main() -> int:
             walkers=each,
             pairs=each,
             guests=each,
+            faults=options.fault,
             near=kind != "sqlite" or options.near,
+            build=options.broken,
         )
         try:
             result = asyncio.run(_interruptible(plan))
@@ -183,6 +193,19 @@ def main() -> int:
     if options.json:
         sys.stdout.write(json.dumps([report.figures(r.plan, r.history, r.verdict) for r in results], indent=2) + "\n")
     return 0 if all(result.verdict.good for result in results) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/faults", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60, help="seconds of faults (default: 60)")
+    parser.add_argument("--store", choices=sorted(KINDS), action="append", help="default: each in turn")
+    parser.add_argument("--near", action="store_true", help="a near cache for SQLite too; the others always have one")
+    parser.add_argument("--visitors", type=int, default=50, help="visitors of each of three kinds (default: 50)")
+    parser.add_argument("--seed", type=int, default=1, help="of all chance (default: 1)")
+    parser.add_argument("--fault", choices=sorted(FAULTS), action="append", help="default: all that the store can have")
+    parser.add_argument("--broken", choices=sorted(BUILDS), help="a build that is broken on purpose")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return parser.parse_args()
 
 
 async def _interruptible(plan: Plan) -> Result:

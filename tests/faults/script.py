@@ -62,6 +62,7 @@ class Script:
         lanes = [[kind for kind in kinds if kind in _ON_NODES], [kind for kind in kinds if kind not in _ON_NODES]]
         try:
             await asyncio.gather(*(self._lane(lane, until) for lane in lanes if lane))
+            await asyncio.sleep(until - time.monotonic())
         finally:
             await self.heal()
 
@@ -153,8 +154,8 @@ class Script:
         await self._while_broken(index, 1, self._watch + 2)
 
     async def _slow_watch(self, index: int) -> None:
-        self._proxies[index].watch_delay = self._chance.uniform(0.1, 0.6)
-        await self._while_broken(index, 1, 3)
+        self._proxies[index].watch_delay = self._chance.choice((0.1, 0.5, self._watch * 0.7))
+        await self._while_broken(index, 1, self._watch + 1)
 
     async def _while_broken(self, index: int, at_least: float, at_most: float) -> None:
         try:

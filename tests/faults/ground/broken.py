@@ -7,33 +7,34 @@ from typing import Any
 
 import msgspec
 
+from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
 from sojourn.errors import Conflict, Gone
 from sojourn.inbound.commits import Commits
-from sojourn.store.near.store import NearStore
-from sojourn.store.near.watch import Watch
+from sojourn.store.near.copies import Copies
+from sojourn.store.near.watch import Pulse
 
 Driver = Any  # the class of a store; any of them
 
 
 def without_versions(driver: Driver) -> None:
     """A copy is served to those who have seen a newer one."""
-    NearStore.new_enough = staticmethod(lambda record, version: True)  # type: ignore[method-assign]
+    Copies.new_enough = staticmethod(lambda record, version: True)  # type: ignore[method-assign]
 
 
 def without_watch(driver: Driver) -> None:
     """What changes elsewhere is not heard of."""
-    NearStore._heard = lambda self, change: None  # type: ignore[method-assign]
+    Copies.heard = lambda self, change: None  # type: ignore[method-assign]
 
 
 def without_heartbeat(driver: Driver) -> None:
     """A watch that has fallen silent is taken for one to which nothing has to be told."""
-    begin = Watch.__init__
+    begin = Pulse.__init__
 
-    def deaf(self: Watch, *args: Any, **settings: Any) -> None:
-        begin(self, *args, **{**settings, "silence": 3600.0})
+    def patient(self: Pulse, silence: float, monotonic: Clock) -> None:
+        begin(self, 3600.0, monotonic)
 
-    Watch.__init__ = deaf  # type: ignore[method-assign]
+    Pulse.__init__ = patient  # type: ignore[method-assign]
 
 
 def without_compare_and_swap(driver: Driver) -> None:

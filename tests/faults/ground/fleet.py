@@ -48,6 +48,7 @@ class Node:
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=self._log,
+            process_group=0,  # what is typed at a terminal is for the test, which then ends it
         )
 
     async def ready(self) -> None:

