@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import msgspec
 
 from sojourn.core import codec
+from sojourn.core.codec import Attributes
 from sojourn.core.record import Record
+from sojourn.errors import Unreadable
 
 __all__ = [
     "AffinityBroken",
+    "AttributeAdded",
+    "AttributeChanged",
+    "AttributeRemoved",
+    "AttributeReplaced",
     "AttributeUnreadable",
     "ChangedLate",
     "ChangesDropped",
+    "Detail",
     "Event",
     "FellBack",
     "IdRefused",
     "IdRenewed",
     "Listener",
     "Reason",
+    "SessionActivated",
     "SessionCreated",
     "SessionEnded",
+    "SessionPassivated",
     "SessionUnreadable",
+    "details",
 ]
 
 Reason = Literal["idle", "absolute", "signed-out", "evicted", "revoked"]
@@ -134,5 +144,94 @@ class FellBack(Event, frozen=True):
     version: int
 
 
+class Detail(Event, frozen=True):
+    """Told only to those who ask for its kind, since it takes time to find out: `sessions.listen(f, AttributeChanged)`.
+
+    Told by a save, in the process that made it, once the store has it.
+    """
+
+
+class SessionPassivated(Detail, frozen=True):
+    """A session was stored: from now on another node may go on with it.
+
+    Values are not told: they rest in the store between any two requests, and are made anew when they are read, by their
+    class (`__post_init__`).
+    """
+
+
+class SessionActivated(Detail, frozen=True):
+    """A session that another node wrote last was stored by this one: it has come over from there."""
+
+    node: str
+    """The other node."""
+
+
+class AttributeChanged(Detail, frozen=True):
+    """An attribute was added, replaced or removed. At the end of a session none is: `SessionEnded` holds them all."""
+
+    name: str
+    packed: bytes | None
+    packed_before: bytes | None
+
+    @property
+    def value(self) -> Any:
+        """A copy of what is stored now, None when it was removed. Decoded when asked for; raises `Unreadable`."""
+        return _unpack(self.name, self.packed)
+
+    @property
+    def old(self) -> Any:
+        """A copy of what was stored before this save, None when it was added; as `value`."""
+        return _unpack(self.name, self.packed_before)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(ref={self.ref!r}, app={self.app!r}, name={self.name!r})"
+
+
+class AttributeAdded(AttributeChanged, frozen=True):
+    """There was no attribute of that name before."""
+
+
+class AttributeReplaced(AttributeChanged, frozen=True):
+    """Another value was stored, or the value was changed in place: `old` is what it was."""
+
+
+class AttributeRemoved(AttributeChanged, frozen=True):
+    """There is no attribute of that name any more."""
+
+
 Listener = Callable[[Event], None]
-"""Is called with every event, in the process where it happened. What it raises is logged and goes no further."""
+"""Is called with events, in the process where they happened. What it raises is logged and goes no further."""
+
+
+def details(record: Record, before: Record | None) -> Iterator[Detail]:
+    """What a save of `record` over `before` was in detail. Attributes come in the order in which they are stored."""
+    if before is not None and before.node != record.node:
+        yield SessionActivated(ref=record.ref, app=record.app, node=before.node)
+    yield SessionPassivated(ref=record.ref, app=record.app)
+    if before is not None and before.data == record.data:
+        return
+    held, held_before = _attributes(record), {} if before is None else _attributes(before)
+    for name in dict.fromkeys((*held_before, *held)):
+        new, old = _bytes(held, name), _bytes(held_before, name)
+        if new != old:
+            kind = AttributeAdded if old is None else AttributeRemoved if new is None else AttributeReplaced
+            yield kind(ref=record.ref, app=record.app, name=name, packed=new, packed_before=old)
+
+
+def _attributes(record: Record) -> Attributes:
+    try:
+        return codec.read(record.data)
+    except codec.Undecodable:  # was left behind by its principal, unread
+        return {}
+
+
+def _bytes(attributes: Attributes, name: str) -> bytes | None:
+    packed = attributes.get(name)
+    return None if packed is None else bytes(packed)
+
+
+def _unpack(name: str, packed: bytes | None) -> Any:
+    try:
+        return None if packed is None else codec.unpack(packed)
+    except codec.Undecodable as error:
+        raise Unreadable(name, str(error)) from None

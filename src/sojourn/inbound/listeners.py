@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from sojourn.core.events import Event, Listener
+from sojourn.core.events import Detail, Event, Listener, SessionEnded
 
 __all__ = ["Listeners"]
 
@@ -12,22 +12,29 @@ _log = logging.getLogger(__name__)
 
 
 class Listeners:
-    """Tells every listener of every event. What one of them raises is logged, and reaches nobody."""
+    """Tells listeners of events. What one of them raises is logged, and reaches nobody."""
 
     def __init__(self) -> None:
         """Nobody listens."""
-        self._listeners: list[Listener] = []
+        self.details = False
+        """Whether anybody wants details."""
+        self._listeners: list[tuple[Listener, tuple[type[Event], ...]]] = []
 
     def __bool__(self) -> bool:
         return bool(self._listeners)
 
-    def add(self, listener: Listener) -> None:
-        """Call `listener` from now on."""
-        self._listeners.append(listener)
+    def add(self, listener: Listener, kinds: tuple[type[Event], ...] = ()) -> None:
+        """Call `listener` from now on, with events of these kinds; without any, with all but details."""
+        self._listeners.append((listener, kinds))
+        self.details = self.details or any(issubclass(kind, Detail) for kind in kinds) or Event in kinds
 
     def tell(self, event: Event) -> None:
-        """Call them all, in the order in which they came."""
-        for listener in self._listeners:
+        """Call them in the order in which they came; at the end of a session, the other way round."""
+        # What came later may build on what was there before.
+        listeners = reversed(self._listeners) if isinstance(event, SessionEnded) else self._listeners
+        for listener, kinds in listeners:
+            if not (isinstance(event, kinds) if kinds else not isinstance(event, Detail)):
+                continue
             try:
                 listener(event)
             except Exception:  # noqa: BLE001 - whatever it is, the next listener and the visitor must not suffer
