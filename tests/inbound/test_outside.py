@@ -146,7 +146,7 @@ async def test_a_store_that_cannot_be_searched_says_so(make: Make) -> None:
 
     sessions = make(store=Plain())
     for asking in (sessions.find(), sessions.end("x"), sessions.end_all(principal="x")):
-        with pytest.raises(SettingError, match="Plain cannot be searched"):
+        with pytest.raises(SettingError, match="Plain lacks `find`"):
             await asking
 
 

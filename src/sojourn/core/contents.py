@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -133,6 +134,13 @@ class Contents:
         for name in [*self._live]:
             self._retire(name)
         self._assigned.clear()
+
+    def give_up(self, names: Iterable[str]) -> None:
+        """Drop what was done with these attributes: they are handed out anew, as others stored them."""
+        for name in names:
+            self._assigned.discard(name)
+            if name in self._live:
+                self._retire(name)
 
     def _retire(self, name: str) -> None:
         """Hand out `name` anew. A later change of the object that was handed out cannot be kept, so it is watched."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Iterator, MutableMapping
+from collections.abc import Awaitable, Iterable, Iterator, MutableMapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
@@ -317,6 +317,11 @@ class Session(MutableMapping[str, Any]):
         self._record = record
         if self._contents is not None and attributes is not None:
             self._contents.committed(attributes, changes)
+
+    def give_up(self, names: Iterable[str]) -> None:
+        """Drop what was done with these attributes."""
+        if self._contents is not None:
+            self._contents.give_up(names)
 
     def lost(self) -> None:
         """Take note that the session has ended elsewhere, and drop what was done with it."""

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import msgspec
 
 from sojourn.core import codec, events
 from sojourn.core.keeper import Right
 from sojourn.core.lifetime import Clock, Lifetime
-from sojourn.core.merge import Changes, refuse_contradictions
+from sojourn.core.merge import Changes, contradictions, refuse_contradictions
 from sojourn.core.outcome import Outcome, Use, conclude
 from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
-from sojourn.errors import Conflict, Gone, Overtaken
-from sojourn.inbound.ending import Endings
+from sojourn.errors import Conflict, Gone, OutcomeUnknown, Overtaken
+from sojourn.inbound.doubt import save_again
+from sojourn.inbound.ending import Endings, Limit
+from sojourn.inbound.ending.endings import LEASE
 from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.touches import Touches
 from sojourn.inbound.turns import Turn, Turns
-from sojourn.store.base import Moves, Store, power
+from sojourn.store.base import Admits, Ending, Moves, Store, power
 
 __all__ = ["Commits", "Rules"]
 
@@ -36,6 +39,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     touch_always: bool
     refuse_contradictions: bool
+    limit: Limit | None
 
 
 class Commits:
@@ -46,6 +50,7 @@ class Commits:
         self.touches = Touches(store)
         self._store = store
         self._moves = power(store, Moves)
+        self._admits = power(store, Admits)
         self._endings = endings
         self._rules = rules
         self._listeners = listeners
@@ -86,18 +91,15 @@ class Commits:
                     outcome = self._conclude(use, stored)
                 for _ in range(TRIES):
                     try:
-                        await self._carry_out(use, outcome, stored)
+                        instead = await self._carry_out(use, outcome, stored)
                     except Conflict as conflict:
                         stored = self._newer(use, found, conflict.stored or await self._reload(found))
-                        await _verify(right, use)
-                        outcome = self._conclude(use, stored)
                     else:
-                        if outcome.write == "save" and outcome.record is not None:
-                            turn.newest = outcome.record
-                            session.committed(outcome.record, outcome.attributes, use.changes)
-                        elif outcome.write == "delete":
-                            session.lost()
-                        return outcome
+                        if instead is None:
+                            return _settle(session, turn, use, outcome)
+                        use, stored = self._give_way(session, use, found, stored, self._newer(use, found, instead))
+                    await _verify(right, use)
+                    outcome = self._conclude(use, stored)
         except Gone:
             session.lost()
             self._tell_of_drop(use)
@@ -121,7 +123,8 @@ class Commits:
             return use, found, self._newer(use, found, turn.newest)
         return use, found, found
 
-    async def _carry_out(self, use: Use, outcome: Outcome, stored: Record | None) -> None:
+    async def _carry_out(self, use: Use, outcome: Outcome, stored: Record | None) -> Record | None:
+        """Do it; or return what is stored instead, when it could not be learned whether it was done."""
         record = outcome.record
         if record is None:
             self._tell_of_drop(use)
@@ -131,11 +134,49 @@ class Commits:
         elif outcome.write == "save":
             if stored is None and await self._left_behind(use):
                 raise Gone
-            await self._store.save(record, over=stored)
+            if (instead := await self._save(record, stored)) is not None:
+                return instead
             if self._listeners:
                 self._tell_of_save(use, record, stored)
         else:
             self.touches.add(record)
+        return None
+
+    async def _save(self, record: Record, over: Record | None) -> Record | None:
+        save = partial(self._put, record, over)
+        try:
+            await save()
+        except OutcomeUnknown as unknown:
+            return await save_again(self._store, save, record, over, unknown)
+        return None
+
+    async def _put(self, record: Record, over: Record | None) -> None:
+        limit, admits = self._rules.limit, self._admits
+        signs_in = record.principal is not None and (over is None or over.principal != record.principal)
+        if limit is None or admits is None or not signs_in:
+            await self._store.save(record, over=over)
+            return
+        evicted = await admits.admit(
+            record, over=over, limit=limit.per_principal, when_full=limit.when_full, lease=LEASE
+        )
+        await self._endings.announce([Ending(record=each, reason="evicted") for each in evicted])
+
+    def _give_way(
+        self, session: Session, use: Use, found: Record | None, base: Record | None, stored: Record
+    ) -> tuple[Use, Record]:
+        """What is left to be done over `stored`, when a save over `base` is in doubt.
+
+        Others may have seen it and gone on from it: so what they changed is theirs, and is not changed once more.
+        """
+        if base is None or found is None or stored.version == base.version + 1:
+            return use, stored  # there was no other save but the one that is stored: ours was not made
+        attributes = codec.read(stored.data)
+        names = contradictions(codec.read(base.data), attributes, use.changes)
+        self._tell_of_drop(msgspec.structs.replace(use, changes={name: use.changes[name] for name in names}))
+        session.give_up(names)
+        session.committed(stored, attributes, {})
+        left = {name: change for name, change in use.changes.items() if name not in names}
+        return msgspec.structs.replace(use, changes=left), stored
 
     async def _left_behind(self, use: Use) -> bool:
         """Whether the request came with an id that a sign-in has just replaced.
@@ -189,6 +230,9 @@ class Commits:
             self._tell(events.IdRenewed(**name, principal=record.principal, epoch=record.epoch))
         if use.started and use.changes:
             self._tell(events.ChangedLate(**name, names=tuple(use.changes)))
+        if self._listeners.details:
+            for detail in events.details(record, stored):
+                self._tell(detail)
 
     def _tell_of_drop(self, use: Use) -> None:
         if use.changes:
@@ -205,3 +249,13 @@ async def _verify(right: Right | None, use: Use) -> None:
     """
     if right is not None and not use.ended:
         await right.verify()
+
+
+def _settle(session: Session, turn: Turn, use: Use, outcome: Outcome) -> Outcome:
+    """Let the session, and the one whose turn is next, know what is stored."""
+    if outcome.write == "save" and outcome.record is not None:
+        turn.newest = outcome.record
+        session.committed(outcome.record, outcome.attributes, use.changes)
+    elif outcome.write == "delete":
+        session.lost()
+    return outcome

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Literal
+from typing import Literal, TypeVar, cast
 
 from sojourn.core import events
 from sojourn.core.cookies import Cookie
@@ -17,16 +17,18 @@ from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
 from sojourn.errors import SessionEnded, SettingError
 from sojourn.inbound.commits import Commits, Rules
-from sojourn.inbound.ending import Endings, Sweeper
+from sojourn.inbound.ending import Endings, Limit, Sweeper
 from sojourn.inbound.keeper import Keeper
 from sojourn.inbound.listeners import Listeners
-from sojourn.inbound.settings import check_choices, check_kinds, check_names
+from sojourn.inbound.settings import check_choices, check_kinds, check_limit, check_names, lacks
 from sojourn.inbound.tracking import CookieTracking
 from sojourn.store.base import Lists, Opens, Query, Recalls, Store, Sweeps, power
 from sojourn.store.stack import clock_of
 from sojourn.store.url import open_store
 
 __all__ = ["Sessions"]
+
+E = TypeVar("E", bound=events.Event)
 
 CANDIDATES = 4  # ids of one request that are looked up, when their name lets others plant some
 
@@ -48,6 +50,7 @@ class Sessions:
         touch: Literal["used", "always"] = "used",
         on_error: Literal["discard", "save"] = "discard",
         on_conflict: Literal["merge", "fail"] = "merge",
+        limit: Limit | None = None,
         route: str | None = None,
         skip: Sequence[str] = (),
         clock: Clock | None = None,
@@ -63,6 +66,7 @@ class Sessions:
         - `on_error`: what becomes of changes when the handler raised or answered 500 or above.
         - `on_conflict`: two requests changed the same attribute: the later one wins, or is refused with 409.
         - `skip`: beginnings of paths that have no session (static files, health checks): nothing is loaded there.
+        - `limit`: how many sessions one principal may have (see `Limit`); None: as many as they like.
         - `route`: the name of this node for a balancer that keeps visitors at theirs; it goes along with the id.
         - `clock`: tells the time in seconds since the epoch, also to a store that is given as an address; None: the
           clock of the store, which all nodes share. `node`: a name for this process.
@@ -75,6 +79,7 @@ class Sessions:
         self.lifetime = lifetime if lifetime is not None else Lifetime()
         self.store: Store = _opened(store, clock) if isinstance(store, str) else store
         check_kinds(cookie=self.cookie, lifetime=self.lifetime, store=self.store)
+        check_limit(limit, self.store)
         self._app = app
         self._manual = save == "manual"
         self._save_failed = on_error == "save"
@@ -94,6 +99,7 @@ class Sessions:
             clock=clock,
             touch_always=self.touches_always,
             refuse_contradictions=on_conflict == "fail",
+            limit=limit,
         )
         self._commits = Commits(self.store, rules, self._listeners, self._endings)
         self._keeper = Keeper(self.store, self._commits, clock)
@@ -171,9 +177,12 @@ class Sessions:
 
     # --- outside of requests -------------------------------------------------------------------------------------
 
-    def listen(self, listener: Listener) -> None:
-        """Call `listener` with every event of this process from now on."""
-        self._listeners.add(listener)
+    def listen(self, listener: Callable[[E], None], *kinds: type[E]) -> None:
+        """Call `listener` with the events of this process from now on: those of the given kinds, by default all.
+
+        A `Detail`, such as `AttributeChanged`, is told only to those who name it or a kind of it.
+        """
+        self._listeners.add(cast("Listener", listener), kinds)
 
     async def start(self) -> None:
         """Open the store and begin to sweep. Not needed, but raises `StoreUnavailable` early rather than late."""
@@ -208,7 +217,7 @@ class Sessions:
         """
         lists = power(self.store, Lists)
         if lists is None:
-            raise SettingError(f"{type(self.store).__name__} cannot be searched: it lacks `find` (see store.Lists)")
+            raise SettingError(f"sessions cannot be searched for: {lacks(self.store, 'find', 'Lists')}")
         return await lists.find(Query(app=self._app, principal=principal, ref=ref), limit=limit, after=after)
 
     async def end(self, ref: str) -> bool:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from sojourn.core.cookies import Cookie
 from sojourn.core.lifetime import Lifetime
 from sojourn.errors import SettingError
-from sojourn.store.base import Store
+from sojourn.inbound.ending import Limit
+from sojourn.store.base import Admits, Store, power
+from sojourn.store.stack import innermost
 
-__all__ = ["check_choices", "check_kinds", "check_names"]
+__all__ = ["check_choices", "check_kinds", "check_limit", "check_names", "lacks"]
 
 _CHOICES = {
     "save": ("sync", "manual"),
@@ -21,6 +23,7 @@ _CHOICES = {
 _KINDS: dict[str, tuple[type, str]] = {
     "cookie": (Cookie, "a Cookie"),
     "lifetime": (Lifetime, "a Lifetime"),
+    "limit": (Limit, "a Limit"),
     "store": (Store, "an address such as sqlite:///sessions.db, or a Store"),
 }
 
@@ -41,8 +44,22 @@ def check_names(app: str, skip: Sequence[str]) -> None:
 
 
 def check_kinds(**settings: object) -> None:
-    """Raise `SettingError` for what is of another kind than the setting; None is fine where nothing is set."""
+    """Raise `SettingError` for what is of another kind than the setting."""
     for name, value in settings.items():
         kind, wanted = _KINDS[name]
         if not isinstance(value, kind):
             raise SettingError(f"Sessions({name}=…): give {wanted}, not a {type(value).__name__}")
+
+
+def check_limit(limit: Limit | None, store: Store) -> None:
+    """Raise `SettingError` for a limit that the store cannot hold anybody to."""
+    if limit is None:
+        return
+    check_kinds(limit=limit)
+    if power(store, Admits) is None:
+        raise SettingError(f"Sessions(limit=…): {lacks(store, 'admit', 'Admits')}")
+
+
+def lacks(store: Store, method: str, power: str) -> str:
+    """What to say of a store that lacks a power."""
+    return f"{type(innermost(store)).__name__} lacks `{method}` (see sojourn.store.{power})"

@@ -1,6 +1,39 @@
 """Stores: where records rest."""
 
-from sojourn.store.base import Change, Lists, Moves, Opens, Query, Store, Sweeps, Watches
+from sojourn.store.base import (
+    Admits,
+    Beat,
+    Change,
+    Ending,
+    Leases,
+    Lists,
+    Moves,
+    Opens,
+    Query,
+    Recalls,
+    Store,
+    Sweeps,
+    Tells,
+    Watches,
+    power,
+)
 from sojourn.store.url import open_store
 
-__all__ = ["Change", "Lists", "Moves", "Opens", "Query", "Store", "Sweeps", "Watches", "open_store"]
+__all__ = [
+    "Admits",
+    "Beat",
+    "Change",
+    "Ending",
+    "Leases",
+    "Lists",
+    "Moves",
+    "Opens",
+    "Query",
+    "Recalls",
+    "Store",
+    "Sweeps",
+    "Tells",
+    "Watches",
+    "open_store",
+    "power",
+]

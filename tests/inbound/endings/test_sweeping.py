@@ -86,7 +86,7 @@ async def test_a_listener_that_raises_stops_neither_the_sweep_nor_other_listener
     def broken(event: Event) -> None:
         raise ZeroDivisionError
 
-    visitor.sessions._listeners._listeners.insert(0, broken)
+    visitor.sessions.listen(broken)  # of an end, those who came last hear first
     await visitor.ask(sets(a=1))
     await Visitor(visitor.sessions).ask(sets(a=1))
     clock.advance(hours=1)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from sojourn.core.events import Reason, SessionEnded
 from sojourn.core.record import Record
-from sojourn.errors import StoreError
+from sojourn.errors import OutcomeUnknown, StoreError
+from sojourn.inbound.doubt import ask_again
 from sojourn.inbound.listeners import Listeners
 from sojourn.store.base import Ending, Lists, Query, Store, Sweeps, power
 
@@ -34,14 +36,24 @@ class Endings:
 
     async def end(self, record: Record, reason: Reason) -> bool:
         """End the session of `record`, under whichever id it is by now. False when it has ended already."""
-        while not await self._end(record, reason):
+        doubt = False
+        while True:
+            try:
+                ended = await self._end(record, reason)
+            except OutcomeUnknown as unknown:
+                doubt = True
+                ended = await ask_again(partial(self._end, record, reason), unknown)
+            if ended:
+                return True
             # A sign-in may have given it a new id meanwhile, and leaves nothing to follow.
             query = Query(app=record.app, ref=record.ref)
             found = await self._lists.find(query) if self._lists is not None else []
             if not found or found[0].key == record.key:
-                return False
+                break
             record = found[0]
-        return True
+        if doubt and self._sweeps is None:  # a store that sweeps has kept it, and announces it when the lease is over
+            self._tell(record, reason)
+        return doubt
 
     async def announce(self, endings: Sequence[Ending]) -> None:
         """Tell of sessions that were claimed, and forget them."""
