@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 # there (RFC 9213 §2.2).
 _CACHING = (b"cache-control", b"surrogate-control")
 
+FAULT = 500  # of the application: for the server to tell
 INTERNAL_ERROR = 1011  # RFC 6455 §7.4.1: the server cannot fulfil the request
 
 
@@ -61,9 +62,11 @@ class SessionMiddleware:
             await self.app(scope, receive, send if session.stage is Stage.SKIPPED else answer.send)
             if session.looked:
                 await answer.finish(failed=False)
-        except BaseException:
+        except BaseException as error:
             await answer.finish(failed=True)
-            raise
+            if answer.started or not isinstance(error, SojournError) or error.status_hint == FAULT:
+                raise
+            await answer.refuse(error)  # the application leaves it to us
         finally:
             self.sessions.close_session(session)
 
@@ -94,7 +97,7 @@ class _Answer:
 
     session: Session
 
-    _started = False
+    started = False
     _failed = False
     _refused = False
 
@@ -105,9 +108,9 @@ class _Answer:
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass a message on, and the first one through the commit. No coroutine for what needs none."""
-        if self._started or message["type"] not in _STARTS:
+        if self.started or message["type"] not in _STARTS:
             return self._drop() if self._refused else self._send(message)
-        self._started = True
+        self.started = True
         if self.session.looked or self._sessions.touches_always:
             return self._start(message)
         self.session.advance(Stage.STARTED)
@@ -119,7 +122,7 @@ class _Answer:
         except (StoreError, Contradiction) as error:
             await self.refuse(error)
         except SessionError:
-            self._started = False  # the application is told, and may answer something else
+            self.started = False  # the application is told, and may answer something else
             raise
         else:
             self.session.advance(Stage.STARTED)
