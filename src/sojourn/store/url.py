@@ -13,14 +13,18 @@ from sojourn.store.base import Store
 __all__ = ["open_store"]
 
 
-def open_store(url: str, *, clock: Clock = time.time) -> Store:
+def open_store(url: str, *, clock: Clock | None = None) -> Store:
     """The store that `url` names. Nothing is opened yet: that happens with the first use.
 
     ==========================  ======================================================================================
     ``memory:``                 this process; ends with it
     ``sqlite:///file.db``       one file, relative to the working directory; ``sqlite:////var/…`` is absolute.
                                 ``?durability=full`` commits with fsync; ``?busy=5`` seconds to wait for other writers
+    ``postgresql://host/app``   a schema of a PostgreSQL database; ``postgresql:///app`` leaves the server to PGHOST and
+                                so on. ``?schema=sojourn``, ``?timeout=5`` seconds; other options are those of asyncpg
     ==========================  ======================================================================================
+
+    `clock` is the store's own unless one is given: that of PostgreSQL is its server's.
 
     Raises `SettingError` for an address that names no store.
     """
@@ -32,15 +36,15 @@ def open_store(url: str, *, clock: Clock = time.time) -> Store:
     return opener(url, clock)
 
 
-def _memory(url: str, clock: Clock) -> Store:
+def _memory(url: str, clock: Clock | None) -> Store:
     from sojourn.store.memory import MemoryStore
 
     if url not in ("memory:", "memory://"):
         raise SettingError(f"{_shown(url)!r}: the store in memory is just memory:")
-    return MemoryStore(clock=clock)
+    return MemoryStore(clock=clock or time.time)
 
 
-def _sqlite(url: str, clock: Clock) -> Store:
+def _sqlite(url: str, clock: Clock | None) -> Store:
     from sojourn.store.sqlite import SqliteStore
 
     address, _, query = url.partition("?")
@@ -62,12 +66,42 @@ def _sqlite(url: str, clock: Clock) -> Store:
     if settings:
         raise SettingError(f"{_shown(url)!r}: unknown setting {', '.join(settings)}; there are durability and busy")
     try:
-        return SqliteStore(path, durability=durability, busy=float(busy), clock=clock)  # type: ignore[arg-type]
+        return SqliteStore(path, durability=durability, busy=float(busy), clock=clock or time.time)  # type: ignore[arg-type]
     except ValueError as error:
         raise SettingError(f"{_shown(url)!r}: {error}") from None
 
 
-_OPENERS: dict[str, Callable[[str, Clock], Store]] = {"memory": _memory, "sqlite": _sqlite}
+def _postgres(url: str, clock: Clock | None) -> Store:
+    try:
+        from sojourn.store.postgres import PostgresStore
+    except ModuleNotFoundError:
+        raise SettingError(f"{_shown(url.partition('?')[0])!r} needs asyncpg; install sojourn[postgres]") from None
+    address, _, query = url.partition("?")
+    settings: dict[str, str] = {}
+    others: list[str] = []  # for asyncpg, as they are
+    for option in query.split("&") if query else ():
+        name, _, value = option.partition("=")
+        if name in ("schema", "timeout"):
+            settings[name] = unquote(value)
+        else:
+            others.append(option)
+    try:
+        return PostgresStore(
+            address + ("?" if others else "") + "&".join(others),
+            schema=settings.get("schema", "sojourn"),
+            timeout=float(settings.get("timeout", "5")),
+            clock=clock,
+        )
+    except ValueError as error:
+        raise SettingError(f"{_shown(address)!r}: {error}") from None
+
+
+_OPENERS: dict[str, Callable[[str, Clock | None], Store]] = {
+    "memory": _memory,
+    "sqlite": _sqlite,
+    "postgresql": _postgres,
+    "postgres": _postgres,
+}
 
 
 def _shown(url: str) -> str:
