@@ -28,6 +28,11 @@ _log = logging.getLogger(__name__)
 _CACHING = (b"cache-control", b"surrogate-control")
 
 FAULT = 500  # of the application: for the server to tell
+_BODIES = {
+    409: b"The session was changed by another request.",
+    429: b"You are signed in too many times: sign out elsewhere first.",
+}
+
 INTERNAL_ERROR = 1011  # RFC 6455 §7.4.1: the server cannot fulfil the request
 
 
@@ -153,7 +158,7 @@ class _Answer:
         if self._scope["type"] == "websocket":
             await self._send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": ""})
             return
-        body = b"The session was changed by another request." if error.status_hint == 409 else b"Please try again soon."
+        body = _BODIES.get(error.status_hint, b"Please try again soon.")
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),
             (b"content-length", str(len(body)).encode()),
