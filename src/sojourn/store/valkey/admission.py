@@ -97,13 +97,15 @@ async def _look(
 
 async def _sitting(scope: Scope, record: Record, ref: bytes, held: bytes) -> Record | float | None:
     """Who has a seat: a live session, one that is about to come (since when), or nobody."""
-    tag, _, at = held.decode().split(" ")
+    tag, version, at = held.decode().split(" ")
     now, key, head = await scope.peek(tag, ref.decode(), record.app, whole=False)
     if head[:1] == b"R":
         other = layout.unpack(head, key, record.app)
         if other.principal == record.principal and other.expires_at > scope.clock():
             return other
-    if head and head[:1] != b"R":
+        if other.version >= int(version):
+            return None  # what took the seat was written, and has expired or changed hands since
+    if head[:1] == b"C":
         return None
     return float(at) if now - int(at) < registry.VOID else None
 

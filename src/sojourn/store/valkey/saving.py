@@ -19,6 +19,9 @@ async def write(scope: Scope, record: Record, over: Record | None, by: int | Non
 
     Returns what had expired and was in the way, without its data. Raises `Conflict` or `Gone`.
     """
+    if over is not None and layout.tag_of(record.key) != layout.tag_of(over.key):
+        await check(scope, record, over)
+        raise ValueError("a session moves to a key with the same first two characters: make its id with `after=`")
     now = await scope.now()
     limit = "" if by is None else str(by)
     if over is None:
@@ -87,11 +90,8 @@ def _replace(scope: Scope, record: Record, over: Record, now: float, by: str) ->
 
 
 def _move(scope: Scope, record: Record, over: Record, now: float, by: str) -> Command:
-    tag = layout.tag_of(over.key)
-    if layout.tag_of(record.key) != tag:
-        raise ValueError("a session moves to a key with the same first two characters: make its id with `after=`")
     return scope.run(
-        tag,
+        layout.tag_of(over.key),
         scripts.MOVE,
         now,
         record.app,
