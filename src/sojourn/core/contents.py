@@ -101,6 +101,10 @@ class Contents:
                     changes[name] = change
         return changes
 
+    def found(self, *, unread: bool) -> Attributes:
+        """What was read, as it was found; with `unread` everything else, too."""
+        return {name: packed for name, packed in self._found.items() if unread or name in self._live}
+
     def committed(self, attributes: Attributes, changes: Changes) -> None:
         """Go on from `attributes`, which hold `changes` and whatever others stored meanwhile.
 

@@ -46,7 +46,7 @@ def merge(stored: Attributes, changes: Changes) -> dict[str, Packed]:
 def contradictions(found: Attributes, stored: Attributes, changes: Changes) -> set[str]:
     """The attributes in `changes` that another request changed too, from `found` to `stored`, and not to the same."""
     mine = merge(found, changes)
-    return {name for name in changes if len({_bytes(found, name), _bytes(stored, name), _bytes(mine, name)}) == 3}
+    return {name for name in changes if _bytes(stored, name) not in (_bytes(found, name), _bytes(mine, name))}
 
 
 def refuse_contradictions(found: Attributes, stored: Attributes, changes: Changes) -> None:

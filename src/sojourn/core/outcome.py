@@ -41,8 +41,18 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it puts off the end though it changed nothing. A change always does."""
     started: bool
     """Whether the response has started, so that no cookie can be sent."""
+    found: Attributes = {}
+    """What is left as it was found, beside the changes, whatever another request makes of it."""
+    whole: bool = False
+    """Whether nothing is to be stored but `found` and the changes."""
     fences: bool = False
     """Whether a new version is wanted though nothing changed: what was based on an older one then meets a conflict."""
+
+    def leaves(self, stored: Attributes) -> Changes:
+        """All that is to be as it is here, of what is in `stored` and beside it."""
+        if not self.found and not self.whole:
+            return self.changes
+        return {**(dict.fromkeys(stored) if self.whole else {}), **self.found, **self.changes}
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,7 +143,8 @@ def _save(
 ) -> Outcome:
     attributes = None
     if use.changes or use.emptied:
-        attributes = merge({} if use.emptied else codec.read(stored.data), use.changes)
+        before = {} if use.emptied else codec.read(stored.data)
+        attributes = merge(before, use.leaves(before))
     absolute_at = min(stored.absolute_at, lifetime.absolute_at(stored.created_at))  # the limit may be a newer one
     record = msgspec.structs.replace(
         stored,

@@ -303,6 +303,10 @@ class Session(MutableMapping[str, Any]):
         """What differs from what is stored. Raises `NotStorable`."""
         return self._contents.changes() if self._contents is not None else {}
 
+    def found(self, *, unread: bool) -> Attributes:
+        """What was read, as it was found; with `unread` everything else, too."""
+        return self._contents.found(unread=unread) if self._contents is not None else {}
+
     def committed(self, record: Record, attributes: Attributes | None, changes: Changes) -> None:
         """Go on from `record`, which holds `attributes` (None: what was found), among them `changes`.
 

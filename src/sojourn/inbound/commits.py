@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import Literal
 
 import msgspec
 
@@ -39,6 +40,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     touch_always: bool
     refuse_contradictions: bool
+    contents: Literal["changed", "read", "all"]
     limit: Limit | None
 
 
@@ -193,7 +195,8 @@ class Commits:
         if found is None or stored is None or stored.ref != found.ref or stored.epoch != found.epoch:
             raise Gone
         if self._rules.refuse_contradictions and stored.version != found.version:
-            refuse_contradictions(codec.read(found.data), codec.read(stored.data), use.changes)
+            attributes = codec.read(stored.data)
+            refuse_contradictions(codec.read(found.data), attributes, use.leaves(attributes))
         return stored
 
     async def _reload(self, found: Record | None) -> Record | None:
@@ -204,6 +207,7 @@ class Commits:
 
     def _use(self, session: Session, changes: Changes, *, counts: bool, fences: bool) -> Use:
         rules = self._rules
+        whole = rules.contents == "all" and bool(changes)
         return Use(
             app=rules.app,
             node=rules.node,
@@ -219,6 +223,8 @@ class Commits:
             looked=session.looked,
             touches=counts and (session.looked or rules.touch_always),
             started=session.stage is not Stage.OPEN,
+            found=session.found(unread=whole) if changes and rules.contents != "changed" else {},
+            whole=whole,
             fences=fences,
         )
 

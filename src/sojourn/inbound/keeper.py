@@ -14,6 +14,7 @@ from sojourn.core.session import Session
 from sojourn.errors import Occupied, ResponseStarted, SessionEnded, SettingError
 from sojourn.inbound.commits import Commits
 from sojourn.inbound.lease import Lease
+from sojourn.inbound.settings import lacks
 from sojourn.inbound.turns import Turn, Turns
 from sojourn.store.base import Leases, Store, power
 
@@ -44,7 +45,7 @@ class Keeper:
     def exclusive(self, session: Session, *, wait: float) -> AbstractAsyncContextManager[None]:
         """As `Session.exclusive`."""
         if self._leases is None:
-            raise SettingError(f"{type(self._store).__name__} has no leases: it lacks `hold` (see store.Leases)")
+            raise SettingError(f"session.exclusive(): {lacks(self._store, 'hold', 'Leases')}")
         if not wait >= 0:  # nor NaN
             raise SettingError(f"session.exclusive(wait={wait!r}): give a number of seconds, 0 or more")
         return self._exclusive(self._leases, session, wait)

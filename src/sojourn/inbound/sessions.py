@@ -17,7 +17,7 @@ from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
 from sojourn.errors import SessionEnded, SettingError
 from sojourn.inbound.commits import Commits, Rules
-from sojourn.inbound.ending import Endings, Limit, Sweeper
+from sojourn.inbound.ending import Endings, Limit, Sweep, Sweeper
 from sojourn.inbound.keeper import Keeper
 from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.settings import check_choices, check_kinds, check_limit, check_names, lacks
@@ -50,7 +50,9 @@ class Sessions:
         touch: Literal["used", "always"] = "used",
         on_error: Literal["discard", "save"] = "discard",
         on_conflict: Literal["merge", "fail"] = "merge",
+        contents: Literal["changed", "read", "all"] = "changed",
         limit: Limit | None = None,
+        sweep: Sweep | None = None,
         route: str | None = None,
         skip: Sequence[str] = (),
         clock: Clock | None = None,
@@ -65,20 +67,24 @@ class Sessions:
         - `touch`: which requests put off the end of a session: those that used it, or `"always"` all that carry it.
         - `on_error`: what becomes of changes when the handler raised or answered 500 or above.
         - `on_conflict`: two requests changed the same attribute: the later one wins, or is refused with 409.
+        - `contents`: which attributes a change stores, and holds against other requests: those that were changed;
+          those that were read as well; or all, so that a session is never put together from what two requests left.
         - `skip`: beginnings of paths that have no session (static files, health checks): nothing is loaded there.
         - `limit`: how many sessions one principal may have (see `Limit`); None: as many as they like.
+        - `sweep`: when expired sessions are removed (see `Sweep`).
         - `route`: the name of this node for a balancer that keeps visitors at theirs; it goes along with the id.
         - `clock`: tells the time in seconds since the epoch, also to a store that is given as an address; None: the
           clock of the store, which all nodes share. `node`: a name for this process.
 
         Raises `SettingError`.
         """
-        check_choices(save=save, touch=touch, on_error=on_error, on_conflict=on_conflict)
+        check_choices(save=save, touch=touch, on_error=on_error, on_conflict=on_conflict, contents=contents)
         check_names(app, skip)
         self.cookie = cookie if cookie is not None else Cookie()
         self.lifetime = lifetime if lifetime is not None else Lifetime()
+        self.sweeping = sweep if sweep is not None else Sweep()
         self.store: Store = _opened(store, clock) if isinstance(store, str) else store
-        check_kinds(cookie=self.cookie, lifetime=self.lifetime, store=self.store)
+        check_kinds(cookie=self.cookie, lifetime=self.lifetime, store=self.store, sweep=self.sweeping)
         check_limit(limit, self.store)
         self._app = app
         self._manual = save == "manual"
@@ -91,7 +97,7 @@ class Sessions:
         self._listeners = Listeners()
         self._endings = Endings(self.store, self._listeners)
         sweeps = power(self.store, Sweeps)
-        self._sweeper = None if sweeps is None else Sweeper(sweeps, self._endings)
+        self._sweeper = None if sweeps is None else Sweeper(sweeps, self._endings, self.sweeping, clock)
         rules = Rules(
             app=app,
             node=node if node is not None else f"{platform.node()}:{os.getpid()}",
@@ -99,6 +105,7 @@ class Sessions:
             clock=clock,
             touch_always=self.touches_always,
             refuse_contradictions=on_conflict == "fail",
+            contents=contents,
             limit=limit,
         )
         self._commits = Commits(self.store, rules, self._listeners, self._endings)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sojourn.core.cookies import Cookie
 from sojourn.core.lifetime import Lifetime
 from sojourn.errors import SettingError
-from sojourn.inbound.ending import Limit
+from sojourn.inbound.ending import Limit, Sweep
 from sojourn.store.base import Admits, Store, power
 from sojourn.store.stack import innermost
 
@@ -18,12 +18,14 @@ _CHOICES = {
     "touch": ("used", "always"),
     "on_error": ("discard", "save"),
     "on_conflict": ("merge", "fail"),
+    "contents": ("changed", "read", "all"),
 }
 
 _KINDS: dict[str, tuple[type, str]] = {
     "cookie": (Cookie, "a Cookie"),
     "lifetime": (Lifetime, "a Lifetime"),
     "limit": (Limit, "a Limit"),
+    "sweep": (Sweep, "a Sweep"),
     "store": (Store, "an address such as sqlite:///sessions.db, or a Store"),
 }
 
