@@ -5,6 +5,7 @@ from sojourn.core.cookies import Cookie
 from sojourn.core.lifetime import Lifetime
 from sojourn.core.session import Session
 from sojourn.inbound.ending.limit import Limit
+from sojourn.inbound.ending.sweeping import Sweep
 from sojourn.inbound.sessions import Sessions
 
-__all__ = ["Cookie", "Lifetime", "Limit", "Session", "Sessions", "transient"]
+__all__ = ["Cookie", "Lifetime", "Limit", "Session", "Sessions", "Sweep", "transient"]

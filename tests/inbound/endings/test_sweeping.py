@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from tests.fixtures.visitor import Visitor, everything, sets, signs_in
 from tests.fixtures.watched import WatchedStore
 
-from sojourn import Lifetime, Sessions
+from sojourn import Lifetime, Sessions, Sweep
 from sojourn.core.events import Event, SessionEnded
-from sojourn.errors import StoreUnavailable
+from sojourn.errors import SettingError, StoreUnavailable
 from sojourn.inbound.ending import sweeping
 from sojourn.inbound.ending.endings import LEASE
 from sojourn.store import open_store
@@ -116,11 +118,9 @@ async def test_a_node_that_dies_before_it_forgets_leaves_the_announcement_to_ano
     assert await other.sweep() == 0
 
 
-async def test_a_sweep_runs_by_itself_and_survives_an_outage(
-    visitor: Visitor, store: WatchedStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sweeping, "INTERVAL", 0)
-    await visitor.ask(sets(a=1))
+async def test_a_sweep_runs_by_itself_and_survives_an_outage(make: Make, store: WatchedStore, clock: FakeClock) -> None:
+    sessions = make(sweep=Sweep(every=0.001))
+    await Visitor(sessions).ask(sets(a=1))
     clock.advance(hours=1)
     outages = 0
 
@@ -132,12 +132,104 @@ async def test_a_sweep_runs_by_itself_and_survives_an_outage(
 
     store.before["claim"] = fails_at_first
     forgotten = store.pause_after("forget")
-    await visitor.sessions.start()
+    await sessions.start()
     await forgotten.reached.wait()
     forgotten.opened.set()
     assert outages > 1
-    await visitor.sessions.close()
-    await visitor.sessions.close()
+    await sessions.close()
+    await sessions.close()
+
+
+NIGHT = (time(22, tzinfo=UTC), time(6, tzinfo=UTC))
+DAY = (time(8, 30, tzinfo=UTC), time(18, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("quiet", "at", "rests"),
+    [
+        (DAY, time(8, 29, 59), False),
+        (DAY, time(8, 30), True),
+        (DAY, time(17, 59, 59), True),
+        (DAY, time(18), False),
+        (NIGHT, time(21, 59, 59), False),
+        (NIGHT, time(22), True),
+        (NIGHT, time(0), True),
+        (NIGHT, time(5, 59, 59), True),
+        (NIGHT, time(6), False),
+        (None, time(12), False),
+    ],
+)
+def test_quiet_hours_end_before_their_second_time(quiet: tuple[time, time] | None, at: time, rests: bool) -> None:
+    now = datetime.combine(date(2027, 3, 1), at, UTC).timestamp()
+    assert Sweep(quiet=quiet).rests_at(now) is rests
+
+
+def test_quiet_hours_without_a_time_zone_are_those_of_the_machine() -> None:
+    now = datetime(2027, 3, 1, 9).astimezone().timestamp()
+    assert Sweep(quiet=(time(8), time(10))).rests_at(now)
+    assert not Sweep(quiet=(time(10), time(12))).rests_at(now)
+
+
+async def test_no_sweep_begins_in_quiet_hours_unless_it_is_asked_for(
+    make: Make, store: WatchedStore, clock: FakeClock
+) -> None:
+    looked = asyncio.Event()
+    quiet = (datetime.fromtimestamp(clock.now, UTC).timetz(), datetime.fromtimestamp(clock.now + 7200, UTC).timetz())
+
+    class Watched(FakeClock):
+        looks = 0
+
+        def __call__(self) -> float:
+            if asyncio.current_task() is sweeping_task():
+                self.looks += 1
+                if self.looks == 3:
+                    looked.set()
+            return clock.now
+
+    def sweeping_task() -> object:
+        return None if sessions._sweeper is None else sessions._sweeper._task
+
+    sessions = make(sweep=Sweep(every=0.001, quiet=quiet), clock=Watched())
+    await Visitor(sessions).ask(sets(a=1))
+    clock.advance(hours=1)
+    await sessions.start()
+    await looked.wait()
+    assert "claim" not in store.calls
+    assert await sessions.sweep() == 1
+    claimed = store.pause_after("claim")
+    clock.advance(hours=1)
+    await claimed.reached.wait()
+    claimed.opened.set()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"every": 0},
+        {"every": -1.0},
+        {"every": float("inf")},
+        {"every": float("nan")},
+        {"quiet": time(8)},
+        {"quiet": (time(8), time(8))},
+        {"quiet": (time(8), time(18, tzinfo=UTC))},
+        {"quiet": (8, 18)},
+    ],
+)
+def test_a_sweep_that_makes_no_sense_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match="Sweep"):
+        Sweep(**settings)
+
+
+async def test_a_session_that_cannot_be_read_is_swept_and_announced_as_the_others_are(
+    visitor: Visitor, store: WatchedStore, clock: FakeClock, told: list[Event]
+) -> None:
+    await visitor.ask(sets(a=1))
+    (record,) = await visitor.sessions.find()
+    await store.store.save(msgspec.structs.replace(record, version=2, data=b"\xc1 broken"), over=record)
+    await Visitor(visitor.sessions).ask(sets(a=2))
+    clock.advance(hours=1)
+    assert await visitor.sessions.sweep() == 2
+    assert sorted(len(event.attributes()) for event in ended(told)) == [0, 1]
 
 
 async def test_a_request_with_a_session_starts_the_sweeping(

@@ -40,7 +40,7 @@ async def test_a_sign_in_beyond_the_limit_is_answered_with_429_in_place_of_what_
 ) -> None:
     visitors = await signed_in(refusing, 2)
     late = Visitor(refusing)
-    answer = await late.ask(lambda session: (setattr(session, "principal", "alice"), "welcome, alice")[1])
+    answer = await late.ask(lambda session: (signs_in("alice")(session), "welcome, alice")[1])
     assert (answer.status, answer.cookies, late.jar) == (429, {}, {})
     assert "alice" not in answer.body
     assert await known(visitors) == ["alice", "alice"]

@@ -2,6 +2,6 @@
 
 from sojourn.inbound.ending.endings import Endings
 from sojourn.inbound.ending.limit import Limit
-from sojourn.inbound.ending.sweeping import Sweeper
+from sojourn.inbound.ending.sweeping import Sweep, Sweeper
 
-__all__ = ["Endings", "Limit", "Sweeper"]
+__all__ = ["Endings", "Limit", "Sweep", "Sweeper"]

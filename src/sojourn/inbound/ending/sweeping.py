@@ -4,27 +4,60 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
+from dataclasses import dataclass
+from datetime import datetime, time
 
-from sojourn.errors import SojournError
+from sojourn.core.lifetime import Clock
+from sojourn.errors import SettingError, SojournError
 from sojourn.inbound.ending.endings import LEASE, Endings
 from sojourn.store.base import Sweeps
 
-__all__ = ["Sweeper"]
+__all__ = ["Sweep", "Sweeper"]
 
 BATCH = 250  # records a claim: small enough that no other writer waits for long
-INTERVAL = 60.0  # seconds between rounds, give or take a half, so that nodes do not sweep at the same second
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """When a node sweeps. Raises `SettingError`.
+
+    Sessions end in time whether anything is swept or not; a sweep announces that, and makes room.
+    """
+
+    every: float = 60.0
+    """Seconds between rounds, give or take a half, so that nodes do not sweep at the same second."""
+    quiet: tuple[time, time] | None = None
+    """Hours in which none begins, from the first time to before the second, over midnight if need be:
+    `(time(8), time(18))` in the machine's own time zone, `(time(8, tzinfo=UTC), time(18, tzinfo=UTC))` in that one."""
+
+    def __post_init__(self) -> None:
+        if type(self.every) not in (int, float) or not 0 < self.every < math.inf:
+            raise SettingError(f"Sweep(every={self.every!r}): give seconds, more than 0")
+        if self.quiet is not None and not _are_hours(self.quiet):
+            raise SettingError("Sweep(quiet=…): give two different times of one time zone, as in (time(8), time(18))")
+
+    def rests_at(self, now: float) -> bool:
+        """Whether these are quiet hours; `now` in seconds since the epoch."""
+        if self.quiet is None:
+            return False
+        begin, end = (each.replace(tzinfo=None) for each in self.quiet)
+        at = datetime.fromtimestamp(now, self.quiet[0].tzinfo).time()
+        return begin <= at < end if begin < end else at >= begin or at < end
 
 
 class Sweeper:
     """Sweeps a store, now or in the background."""
 
-    def __init__(self, store: Sweeps, endings: Endings) -> None:
-        """`endings`: announces each session that has ended, before it is forgotten."""
+    def __init__(self, store: Sweeps, endings: Endings, sweep: Sweep, clock: Clock) -> None:
+        """`endings`: announces each session that has ended, before it is forgotten. `clock`: tells quiet hours."""
         self._store = store
         self._endings = endings
+        self._settings = sweep
+        self._clock = clock
         self._task: asyncio.Task[None] | None = None
 
     async def sweep(self) -> int:
@@ -52,8 +85,17 @@ class Sweeper:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(INTERVAL * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
+            await asyncio.sleep(self._settings.every * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
+            if self._settings.rests_at(self._clock()):
+                continue
             try:
                 await self.sweep()
             except SojournError as error:
                 _log.warning("a sweep was put off: %s", error)
+
+
+def _are_hours(quiet: object) -> bool:
+    match quiet:
+        case (time() as begin, time() as end):
+            return begin.replace(tzinfo=None) != end.replace(tzinfo=None) and begin.tzinfo == end.tzinfo
+    return False
