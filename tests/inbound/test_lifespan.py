@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ from tests.fixtures.visitor import Application, Message, Receive, Scope, Send, V
 from tests.fixtures.watched import WatchedStore, fails
 
 from sojourn import Sessions
-from sojourn.errors import StoreUnavailable
+from sojourn.errors import StoreDamaged, StoreTooNew, StoreUnavailable
 from sojourn.inbound.asgi import SessionMiddleware
+from sojourn.store import stack
 
 Make = Callable[..., Sessions]
 
 
-async def live(sessions: Sessions, app: Application) -> list[Message]:
+async def live(sessions: Sessions, app: Application, **settings: Any) -> list[Message]:
     """What a server hears of an application that it starts and stops."""
     sent: list[Message] = []
     asked = iter(["startup", "shutdown"])
@@ -31,7 +33,7 @@ async def live(sessions: Sessions, app: Application) -> list[Message]:
         sent.append(message)
 
     with contextlib.suppress(StoreUnavailable):
-        await SessionMiddleware(app, sessions)({"type": "lifespan"}, receive, send)
+        await SessionMiddleware(app, sessions, **settings)({"type": "lifespan"}, receive, send)
     return sent
 
 
@@ -75,6 +77,50 @@ async def test_an_application_whose_store_cannot_be_opened_closes_what_it_has_op
     sent = await live(sessions, Starlette(lifespan=opens_and_closes))
     assert done == ["open", "close"]
     assert sent == [{"type": "lifespan.startup.failed", "message": "the store is out of reach; start it"}]
+
+
+@pytest.fixture
+def remote(store: WatchedStore, monkeypatch: pytest.MonkeyPatch) -> WatchedStore:
+    monkeypatch.setattr(type(store.store), "remote", True, raising=False)
+    monkeypatch.setattr(stack, "PAUSES", (0.001, 0.002))
+    return store
+
+
+def away(store: WatchedStore, times: int, error: StoreUnavailable | None = None) -> None:
+    """It cannot be opened that often."""
+    left = iter(range(times))
+
+    async def step(*_: Any) -> None:
+        if next(left, None) is not None:
+            raise error or StoreUnavailable("the store is out of reach; start it")
+
+    store.before["open"] = step
+
+
+async def test_a_store_on_another_machine_that_is_down_delays_the_start(
+    sessions: Sessions, remote: WatchedStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    away(remote, 5)
+    with caplog.at_level(logging.WARNING):
+        sent = await live(sessions, lasting())
+    assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert (remote.counts["open"], len(caplog.records)) == (6, 1)
+    assert "waiting for the store: the store is out of reach" in caplog.text
+
+
+async def test_for_no_longer_than_the_patience_that_is_set(sessions: Sessions, remote: WatchedStore) -> None:
+    away(remote, 1_000_000)
+    sent = await live(sessions, lasting(), patience=0.01)
+    assert sent == [{"type": "lifespan.startup.failed", "message": "the store is out of reach; start it"}]
+
+
+@pytest.mark.parametrize("error", [StoreTooNew("a newer version made it"), StoreDamaged("it is none of ours")])
+async def test_what_does_not_pass_is_not_waited_for(
+    sessions: Sessions, remote: WatchedStore, error: StoreUnavailable
+) -> None:
+    away(remote, 1, error)
+    sent = await live(sessions, lasting())
+    assert sent == [{"type": "lifespan.startup.failed", "message": str(error)}]
 
 
 async def test_a_file_that_cannot_be_opened_is_named(make: Make, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
@@ -43,10 +44,14 @@ class SessionMiddleware:
     stored when it returns. Put it outside of everything that uses the session.
     """
 
-    def __init__(self, app: Application, sessions: Sessions) -> None:
-        """`app`: any ASGI application. `sessions`: shared with whoever else needs it."""
+    def __init__(self, app: Application, sessions: Sessions, *, patience: float = math.inf) -> None:
+        """`app`: any ASGI application. `sessions`: shared with whoever else needs it.
+
+        `patience`: seconds for which a start may be put off while the store is away.
+        """
         self.app = app
         self.sessions = sessions
+        self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -85,7 +90,7 @@ class SessionMiddleware:
             kind = message["type"]
             if kind == "lifespan.startup.complete":
                 try:
-                    await self.sessions.start()
+                    await self.sessions.start(patience=self._patience)
                 except SojournError as error:
                     failed = True
                     await send({"type": "lifespan.startup.failed", "message": str(error)})

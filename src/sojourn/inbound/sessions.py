@@ -23,7 +23,7 @@ from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.settings import check_choices, check_kinds, check_limit, check_names, lacks
 from sojourn.inbound.tracking import CookieTracking
 from sojourn.store.base import Lists, Opens, Query, Recalls, Store, Sweeps, power
-from sojourn.store.stack import clock_of
+from sojourn.store.stack import clock_of, is_remote, open_patiently
 from sojourn.store.url import open_store
 
 __all__ = ["Sessions"]
@@ -191,10 +191,13 @@ class Sessions:
         """
         self._listeners.add(cast("Listener", listener), kinds)
 
-    async def start(self) -> None:
-        """Open the store and begin to sweep. Not needed, but raises `StoreUnavailable` early rather than late."""
+    async def start(self, *, patience: float = 0.0) -> None:
+        """Open the store and begin to sweep. Not needed, but raises `StoreUnavailable` early rather than late.
+
+        `patience`: seconds for which a store on another machine may be away before that is an error.
+        """
         if (opens := power(self.store, Opens)) is not None:
-            await opens.open()
+            await open_patiently(opens, patience=patience if is_remote(self.store) else 0.0)
         if self._sweeper is not None:
             self._sweeper.start()
 
