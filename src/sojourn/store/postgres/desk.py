@@ -28,6 +28,9 @@ Admission = tuple[Write, int, str, float]  # a save, the limit, what to do when 
 Ending = tuple[str, str, str, float]  # key, app, reason, lease
 
 
+_FIRST = {"refuse": "ref", "end-oldest": "created_at", "end-least-used": "accessed_at"}
+
+
 class Desk:
     """Three connections: one reads, one writes, and one is for what may take long."""
 
@@ -117,6 +120,8 @@ class Desk:
         answers = await asyncio.gather(
             *(self._answer(codes[number], write) for number, (write, *_) in enumerate(admissions, start=1))
         )
+        for number, (_, _, when_full, _) in enumerate(admissions, start=1):
+            evicted[number].sort(key=lambda record, first=_FIRST[when_full]: (getattr(record, first), record.ref))
         return [
             answer if isinstance(answer, Exception) else evicted[number]
             for number, answer in enumerate(answers, start=1)

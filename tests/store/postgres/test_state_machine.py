@@ -1,0 +1,13 @@
+"""PostgreSQL does as the store in memory does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.fixtures.two_stores import agree
+
+from sojourn.store import open_store
+
+
+def test_postgres_does_as_memory_does(postgres_urls: Callable[[], str]) -> None:
+    agree(lambda clock: open_store(postgres_urls(), clock=clock), examples=30)
