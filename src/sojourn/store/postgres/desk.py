@@ -68,10 +68,8 @@ class Desk:
             await gathering.finish()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        for lane in (self.reading, self.writing, self.aside):
-            await lane.close()
-        while self.watching:
-            await part(self.watching.pop())
+        lanes = (self.reading, self.writing, self.aside)
+        await asyncio.gather(*(lane.close() for lane in lanes), *map(part, self.watching))
 
     def abandon(self) -> None:
         """Drop all connections of an event loop that does not run any more."""

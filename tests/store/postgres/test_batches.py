@@ -1,0 +1,246 @@
+"""Batches: what is asked at the same time is one statement, and each question has its own answer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from sojourn.errors import Conflict, Gone, StoreUnavailable
+from sojourn.store.base import SWEEP_DELAY
+from sojourn.store.postgres import PostgresStore
+from sojourn.testing import FakeClock
+from sojourn.testing.contract import records
+
+
+def trips(store: PostgresStore) -> int:
+    """How often the server was asked by this event loop."""
+    desk = store._desk()
+    return desk.reading.trips + desk.writing.trips + desk.aside.trips
+
+
+class Counted:
+    """Counts the round trips of a block."""
+
+    def __init__(self, store: PostgresStore) -> None:
+        self.store = store
+
+    def __enter__(self) -> Counted:
+        self.before = trips(self.store)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.count = trips(self.store) - self.before
+
+
+async def test_what_is_asked_in_one_turn_is_one_round_trip(node: Any, clock: FakeClock) -> None:
+    async with node() as store:
+        made = [records.new(clock) for _ in range(100)]
+        with Counted(store) as counted:
+            await asyncio.gather(*(store.save(record, over=None) for record in made))
+        assert counted.count == 1
+        with Counted(store) as counted:
+            assert await asyncio.gather(*(store.load(record.key, "shop") for record in made)) == made
+        assert counted.count == 1
+        clock.advance(seconds=1)
+        new, newer, touched = records.new(clock), [records.newer(record) for record in made[:50]], made[50:]
+        with Counted(store) as counted:
+            await asyncio.gather(
+                store.save(new, over=None),
+                *(store.save(record, over=over) for record, over in zip(newer, made, strict=False)),
+                *(store.touch(records.used(record, clock)) for record in touched),
+            )
+        assert counted.count == 1
+        assert await store.load(newer[0].key, "shop") == newer[0]
+        assert await store.load(touched[0].key, "shop") == records.used(touched[0], clock)
+
+
+async def test_each_operation_alone_takes_one_round_trip(node: Any, clock: FakeClock) -> None:
+    async with node() as store:
+        old = records.new(clock)
+        await store.open()
+        renewed = records.renewed(old, clock)
+        signed_in = records.signed_in(renewed, clock)
+        last = records.renewed(signed_in, clock)
+        for question in (
+            store.save(old, over=None),
+            store.load(old.key, "shop"),
+            store.touch(old),
+            store.save(renewed, over=old),
+            store.moved(old.key, "shop"),
+            store.admit(signed_in, over=renewed, limit=1, when_full="end-oldest", lease=30),
+            store.hold(signed_in, "one", seconds=5),
+            store.release(signed_in, "one"),
+            store.admit(last, over=signed_in, limit=1, when_full="refuse", lease=30),
+            store.end(last.key, "shop", reason="signed-out", lease=30),
+            store.forget([last]),
+            store.delete(last.key, "shop"),
+        ):
+            with Counted(store) as counted:
+                await question
+            assert counted.count == 1
+
+
+async def test_while_one_batch_is_on_its_way_the_next_one_gathers(node: Any, clock: FakeClock) -> None:
+    async with node() as store:
+        await store.open()
+
+        async def visit() -> None:
+            record = records.new(clock)
+            await store.save(record, over=None)
+            for _ in range(10):
+                newer = records.newer(record)
+                await store.save(newer, over=record)
+                record = newer
+
+        with Counted(store) as counted:
+            await asyncio.gather(*(visit() for _ in range(64)))
+        assert counted.count < 64 * 11 / 10
+
+
+async def test_conflicts_of_one_batch_are_explained_by_one_more_round_trip(node: Any, clock: FakeClock) -> None:
+    async with node() as store:
+        made = [records.new(clock) for _ in range(20)]
+        await asyncio.gather(*(store.save(record, over=None) for record in made))
+        newer = [records.newer(record) for record in made]
+        await asyncio.gather(*(store.save(record, over=over) for record, over in zip(newer, made, strict=True)))
+        with Counted(store) as counted:
+            saves = (store.save(record, over=over) for record, over in zip(newer, made, strict=True))
+            answers = await asyncio.gather(*saves, return_exceptions=True)
+        assert counted.count == 2
+        assert [getattr(answer, "stored", None) for answer in answers] == newer
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+async def test_one_record_that_cannot_be_kept_takes_no_other_with_it(node: Any, clock: FakeClock, text: str) -> None:
+    async with node() as store:
+        bad = records.new(clock, principal=text)
+        good = [records.new(clock) for _ in range(10)]
+        saves = [store.save(record, over=None) for record in (*good[:5], bad, *good[5:])]
+        answers = await asyncio.gather(*saves, return_exceptions=True)
+        refusal = answers.pop(5)
+        assert isinstance(refusal, StoreUnavailable)
+        assert bad.ref not in str(refusal)
+        assert answers == [None] * 10
+        assert await asyncio.gather(*(store.load(record.key, "shop") for record in good)) == good
+        assert await store.load(bad.key, "shop") is None
+        with pytest.raises(StoreUnavailable):
+            await store.load(text, "shop")
+
+
+async def test_in_one_batch_each_gets_its_own_answer(node: Any, clock: FakeClock) -> None:
+    async with node() as store:
+        kept, stale, ended, taken = (records.new(clock) for _ in range(4))
+        await asyncio.gather(*(store.save(record, over=None) for record in (kept, stale, ended, taken)))
+        current = records.newer(stale)
+        await store.save(current, over=stale)
+        await store.delete(ended.key, "shop")
+        new = records.new(clock)
+        answers = await asyncio.gather(
+            store.save(records.newer(kept), over=kept),
+            store.save(records.newer(stale), over=stale),
+            store.save(records.newer(ended), over=ended),
+            store.save(records.new(clock, key=taken.key), over=None),
+            store.save(new, over=None),
+            store.touch(ended),
+            store.touch(current),
+            return_exceptions=True,
+        )
+        assert [type(answer) for answer in answers] == [type(None), Conflict, Gone, Conflict, type(None), bool, bool]
+        assert (answers[1].stored, answers[3].stored) == (current, taken)
+        assert answers[5:] == [False, True]
+        assert await store.load(new.key, "shop") == new
+
+
+async def test_one_that_takes_the_ref_of_another_takes_no_other_with_it(node: Any, clock: FakeClock) -> None:
+    async with node() as store:
+        one, other, third = (records.new(clock) for _ in range(3))
+        await asyncio.gather(*(store.save(record, over=None) for record in (one, other, third)))
+        answers = await asyncio.gather(
+            store.save(records.newer(one, ref=other.ref), over=one),
+            store.save(records.newer(third), over=third),
+            return_exceptions=True,
+        )
+        assert [type(answer) for answer in answers] == [Conflict, type(None)]
+
+
+async def test_of_those_who_gave_up_before_the_batch_left_nothing_is_written(node: Any, clock: FakeClock) -> None:
+    async with node() as store:
+        await store.open()
+        made = [records.new(clock) for _ in range(6)]
+        tasks = [asyncio.create_task(store.save(record, over=None)) for record in made]
+        await asyncio.sleep(0)  # they wait for the batch
+        for task in tasks[::2]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        loaded = await asyncio.gather(*(store.load(record.key, "shop") for record in made))
+        assert loaded == [None if number % 2 == 0 else record for number, record in enumerate(made)]
+
+
+async def test_what_is_under_way_happens_also_when_nobody_waits_any_more(
+    node: Any, aside: Any, clock: FakeClock
+) -> None:
+    async with node() as store, aside() as other:
+        record = records.new(clock)
+        await store.save(record, over=None)
+        async with other.transaction():
+            await other.execute("select from session where key = $1 for update", record.key)
+            save = asyncio.create_task(store.save(records.newer(record), over=record))
+            end = asyncio.create_task(store.end(record.key, "shop", reason="signed-out", lease=30))
+            while not await other.fetchval("select count(*) from pg_stat_activity where wait_event_type = 'Lock'"):
+                await asyncio.sleep(0.005)
+            save.cancel()
+            await asyncio.gather(save, return_exceptions=True)
+        assert await end is not None
+        assert await store.load(record.key, "shop") is None
+
+
+async def test_two_nodes_that_write_the_same_in_opposite_order_never_wait_in_a_circle(
+    node: Any, clock: FakeClock
+) -> None:
+    async with node() as one, node() as two:
+        made = [records.new(clock) for _ in range(60)]
+        await asyncio.gather(*(one.save(record, over=None) for record in made))
+        async with asyncio.timeout(20):
+            for _ in range(30):
+                clock.advance(seconds=1)
+                touches = [records.used(record, clock) for record in made]
+                answers = await asyncio.gather(
+                    *(one.touch(record) for record in touches), *(two.touch(record) for record in reversed(touches))
+                )
+                assert all(answers)
+        assert two._desk().writing.trips == 30  # nothing had to be tried again
+
+
+async def test_a_store_that_was_opened_while_it_was_empty_stays_quick_when_it_has_grown(
+    node: Any, aside: Any, clock: FakeClock
+) -> None:
+    async with node() as store, aside() as other:
+        first = records.new(clock)
+        await store.save(first, over=None)  # the plans are made now
+        await store.load(first.key, "shop")
+        await store.claim(limit=1, lease=1)
+        await other.execute(
+            "insert into session select 'key' || n, 'shop', 'ref' || n, null, 0, 1, 0, 0, 0, $1, $1, 'n1', '' "
+            "from generate_series(1, 20000) n",
+            clock() + 1e6,
+        )
+        read = "select sum(idx_tup_read) from pg_stat_user_indexes where schemaname = current_schema()"
+
+        async def tuples() -> int:
+            for lane in (store._desk().reading, store._desk().writing, store._desk().aside):
+                if lane._connection is not None:
+                    await lane._connection.execute("select pg_stat_force_next_flush()")
+            return int(await other.fetchval(read))
+
+        before = await tuples()
+        newer = records.newer(first)
+        await store.save(newer, over=first)
+        await store.save(records.new(clock), over=None)
+        await store.save(records.renewed(newer, clock), over=newer)
+        await store.load(newer.key, "shop")
+        await store.touch(newer)
+        await store.claim(limit=10, lease=SWEEP_DELAY)
+        await store.delete(newer.key, "shop")
+        assert await tuples() - before < 100
