@@ -7,10 +7,22 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.fixtures.postgres import postgres_address, postgres_url, postgres_urls
+from tests.fixtures.valkeys import valkey_address, valkey_prefix, valkey_server, valkey_url
 from tests.fixtures.visitor import Visitor, everything, sets
 from tests.fixtures.watched import Gate, WatchedStore
 
 from sojourn import Session, Sessions
+
+__all__ = [
+    "postgres_address",
+    "postgres_url",
+    "postgres_urls",
+    "valkey_address",
+    "valkey_prefix",
+    "valkey_server",
+    "valkey_url",
+]
 
 Make = Callable[..., Sessions]
 

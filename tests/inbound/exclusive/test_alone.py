@@ -20,23 +20,6 @@ from sojourn.store import Store
 Make = Callable[..., Sessions]
 
 
-async def test_of_8_clients_at_two_nodes_500_increments_each_count_4000(make: Make, known: Visitor) -> None:
-    nodes = [known.sessions, make()]
-
-    async def client(number: int) -> None:
-        browser = known.twin(nodes[number % 2])
-        for _ in range(500):
-            await browser.ask(_patiently)
-
-    await asyncio.gather(*map(client, range(8)))
-    assert await stored(known) == {"n": 4000}
-
-
-async def _patiently(session: Session) -> None:
-    async with session.exclusive(wait=60):
-        session["n"] += 1
-
-
 async def test_a_second_one_waits_until_the_first_has_stored_its_changes(known: Visitor, twin: Visitor) -> None:
     first = Slow()
     asking = asyncio.create_task(known.ask(first))
