@@ -297,7 +297,7 @@ def _announced(history: History) -> Iterator[Violation]:
         elif len(announcements) > 1 and not _excused(history, announcements[0], announcements[1]):
             what = "it was announced twice, and no fault made that necessary"
             yield Violation(rule=rule, session=ref, what=what, shown_by=tuple(announcements[:2]))
-    for ref, entry in awaited(history.entries).items():
+    for ref, entry in awaited(history.entries).items() if history.waited else ():
         if ref not in told:
             yield Violation(rule=rule, session=ref, what="its end was not announced", shown_by=(entry,))
 

@@ -97,6 +97,8 @@ class History:
     injections: list[Injection] = field(default_factory=list)
     events: dict[str, int] = field(default_factory=dict)
     """How often each kind of event was told, over all nodes."""
+    waited: bool = True
+    """Whether all ends had their time to be announced."""
     scraped: dict[str, int] = field(default_factory=dict)
     """What the nodes have counted themselves."""
 

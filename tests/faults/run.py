@@ -96,12 +96,14 @@ async def run(plan: Plan, directory: Path, tell: Tell) -> Result:
             tell("all faults are over; everybody looks at what is left")
             await crowd.look_back()
             scraped = await _scrape(nodes)
-            await _hear_all(crowd, directory)
+            history = History(entries=crowd.entries, injections=script.injections, scraped=scraped, waited=False)
+            if check(history, bounds).good:  # otherwise there is nothing to wait for
+                history.waited = True
+                await _hear_all(crowd, directory)
         finally:
             for task in (visiting, telling):
                 task.cancel()
             await asyncio.gather(visiting, telling, return_exceptions=True)
-    history = History(entries=crowd.entries, injections=script.injections, scraped=scraped)
     _hear(history, directory)
     return Result(plan=plan, history=history, verdict=check(history, bounds))
 
@@ -183,7 +185,7 @@ def main() -> int:
             build=options.broken,
         )
         try:
-            result = asyncio.run(_interruptible(plan))
+            result = asyncio.run(_interruptible(plan, options.keep))
         except (KeyboardInterrupt, asyncio.CancelledError):
             sys.stderr.write("interrupted; everything that was started has been stopped\n")
             return 130
@@ -204,16 +206,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of all chance (default: 1)")
     parser.add_argument("--fault", choices=sorted(FAULTS), action="append", help="default: all that the store can have")
     parser.add_argument("--broken", choices=sorted(BUILDS), help="a build that is broken on purpose")
+    parser.add_argument("--keep", type=Path, help="an empty directory, for the logs of the nodes and what they heard")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser.parse_args()
 
 
-async def _interruptible(plan: Plan) -> Result:
+async def _interruptible(plan: Plan, keep: Path | None) -> Result:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with tempfile.TemporaryDirectory(prefix="sojourn-faults-") as directory:
-        return await run(plan, Path(directory), _say)
+        return await run(plan, keep or Path(directory), _say)
 
 
 def _say(line: str) -> None:

@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, MutableMapping
 from dataclasses import asdict, dataclass
 from typing import Any, cast
@@ -21,8 +22,9 @@ from tests.faults.ground import broken
 from sojourn import Cookie, Lifetime, Session, Sessions
 from sojourn.core.events import Event, SessionEnded
 from sojourn.inbound.asgi import SessionMiddleware
+from sojourn.inbound.ending import Sweep
 from sojourn.store import Store, open_store
-from sojourn.store.near import NearStore
+from sojourn.store.near import Near, NearStore
 
 BROKEN = "SOJOURN_FAULTS_BROKEN"
 Given = dict[str, str]
@@ -145,26 +147,36 @@ class Ear:
 
 def made(settings: Settings, store: Store) -> Two:
     """Both applications, with their sessions in one store."""
-    near = NearStore(store, node=f"n{settings.index}") if settings.near else None
-    store = near or store
     ear = Ear(settings)
+    both: list[Sessions] = []
 
     def side(name: str, lifetime: Lifetime) -> SessionMiddleware:
-        cookie = Cookie(name=f"__Host-{name}")
-        sessions = Sessions(store, app=name, cookie=cookie, lifetime=lifetime, node=f"n{settings.index}")
+        sessions = Sessions(
+            store,
+            app=name,
+            cookie=Cookie(name=f"__Host-{name}"),
+            lifetime=lifetime,
+            near=Near() if settings.near else None,
+            sweep=Sweep(every=settings.sweep_every),
+            node=f"n{settings.index}",
+        )
         sessions.listen(ear)
+        both.append(sessions)
         return SessionMiddleware(app, sessions)
 
-    return Two(
-        side("long", Lifetime()),
-        side("short", Lifetime(idle=settings.idle)),
-        counts=lambda: {} if near is None else msgspec.structs.asdict(near.counts),
-    )
+    def counts() -> dict[str, int]:
+        counted: Counter[str] = Counter()
+        for sessions in both:
+            if isinstance(near := sessions.store, NearStore):
+                counted.update(msgspec.structs.asdict(near.counts))
+        return counted
+
+    return Two(side("long", Lifetime()), side("short", Lifetime(idle=settings.idle)), counts)
 
 
 def hasten(settings: Settings) -> None:
     """Give the product's waits the lengths of the test, in every module that knows them."""
-    waits = {"SWEEP_DELAY": settings.sweep_delay, "LEASE": settings.lease, "INTERVAL": settings.sweep_every}
+    waits = {"SWEEP_DELAY": settings.sweep_delay, "LEASE": settings.lease}
     for name, module in tuple(sys.modules.items()):
         for wait, seconds in waits.items():
             if name.startswith("sojourn.") and isinstance(getattr(module, wait, None), float):
@@ -195,7 +207,7 @@ def main() -> None:
             log_level="warning",
             access_log=False,
             ws="none",
-            lifespan="off",
+            lifespan="on",
             timeout_keep_alive=600,
         )
         asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))

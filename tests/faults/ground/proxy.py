@@ -138,9 +138,7 @@ class Proxy:
     async def close(self) -> None:
         self.heal()
         self.cut()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks)  # cancelled they would complain (until Python 3.12)
 
 
 @contextlib.asynccontextmanager
