@@ -7,5 +7,7 @@ from sojourn.core.session import Session
 from sojourn.inbound.ending.limit import Limit
 from sojourn.inbound.ending.sweeping import Sweep
 from sojourn.inbound.sessions import Sessions
+from sojourn.store.behind import Behind
+from sojourn.store.near import Near
 
-__all__ = ["Cookie", "Lifetime", "Limit", "Session", "Sessions", "Sweep", "transient"]
+__all__ = ["Behind", "Cookie", "Lifetime", "Limit", "Near", "Session", "Sessions", "Sweep", "transient"]

@@ -223,7 +223,7 @@ async def test_a_session_cannot_be_used_after_its_request(visitor: Visitor) -> N
 @pytest.mark.parametrize(
     "settings",
     [
-        {"save": "async"},
+        {"save": "later"},
         {"touch": "never"},
         {"on_error": "x"},
         {"on_conflict": "x"},

@@ -100,7 +100,10 @@ class IdRenewed(Event, frozen=True):
 
 
 class ChangesDropped(Event, frozen=True):
-    """Changes of these attributes were not stored: the session had ended, or was signed in elsewhere, meanwhile."""
+    """Changes of these attributes were not stored: the session had ended, or was signed in elsewhere, meanwhile.
+
+    Of changes that were written behind the response, `names` is empty.
+    """
 
     names: tuple[str, ...]
 

@@ -4,44 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Literal
 
 import msgspec
 
 from sojourn.core import codec, events
 from sojourn.core.keeper import Right
-from sojourn.core.lifetime import Clock, Lifetime
 from sojourn.core.merge import Changes, contradictions, refuse_contradictions
 from sojourn.core.outcome import Outcome, Use, conclude
 from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
 from sojourn.errors import Conflict, Gone, OutcomeUnknown, Overtaken
 from sojourn.inbound.doubt import save_again
-from sojourn.inbound.ending import Endings, Limit
+from sojourn.inbound.ending import Endings
 from sojourn.inbound.ending.endings import LEASE
 from sojourn.inbound.listeners import Listeners
+from sojourn.inbound.settings import Rules
 from sojourn.inbound.touches import Touches
 from sojourn.inbound.turns import Turn, Turns
 from sojourn.store.base import Admits, Ending, Moves, Store, power
 
-__all__ = ["Commits", "Rules"]
+__all__ = ["Commits"]
 
 # Collisions with other nodes in a row before a commit gives up. Each is one operation; with 10, three of 64,000 saves
 # of one session that two nodes wrote without a pause were given up, with 30 none.
 TRIES = 30
-
-
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings that a commit follows."""
-
-    app: str
-    node: str
-    lifetime: Lifetime
-    clock: Clock
-    touch_always: bool
-    refuse_contradictions: bool
-    contents: Literal["changed", "read", "all"]
-    limit: Limit | None
 
 
 class Commits:
@@ -55,6 +41,8 @@ class Commits:
         self._admits = power(store, Admits)
         self._endings = endings
         self._rules = rules
+        self._touches_always = rules.choices.touch == "always"
+        self._refuses = rules.choices.on_conflict == "fail"
         self._listeners = listeners
         self._turns = Turns()
         self._writing: set[asyncio.Task[Outcome]] = set()
@@ -194,7 +182,7 @@ class Commits:
         """What to conclude over instead of `found`. Raises `Gone` when that is not the visitor's session any more."""
         if found is None or stored is None or stored.ref != found.ref or stored.epoch != found.epoch:
             raise Gone
-        if self._rules.refuse_contradictions and stored.version != found.version:
+        if self._refuses and stored.version != found.version:
             attributes = codec.read(stored.data)
             refuse_contradictions(codec.read(found.data), attributes, use.leaves(attributes))
         return stored
@@ -206,8 +194,8 @@ class Commits:
         return conclude(use, stored, self._rules.lifetime, self._rules.clock())
 
     def _use(self, session: Session, changes: Changes, *, counts: bool, fences: bool) -> Use:
-        rules = self._rules
-        whole = rules.contents == "all" and bool(changes)
+        rules, contents = self._rules, self._rules.choices.contents
+        whole = contents == "all" and bool(changes)
         return Use(
             app=rules.app,
             node=rules.node,
@@ -221,9 +209,9 @@ class Commits:
             emptied=session.emptied,
             ended=session.ended,
             looked=session.looked,
-            touches=counts and (session.looked or rules.touch_always),
+            touches=counts and (session.looked or self._touches_always),
             started=session.stage is not Stage.OPEN,
-            found=session.found(unread=whole) if changes and rules.contents != "changed" else {},
+            found=session.found(unread=whole) if changes and contents != "changed" else {},
             whole=whole,
             fences=fences,
         )

@@ -16,14 +16,25 @@ from sojourn.core.lifetime import Clock, Lifetime
 from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
 from sojourn.errors import SessionEnded, SettingError
-from sojourn.inbound.commits import Commits, Rules
+from sojourn.inbound.commits import Commits
 from sojourn.inbound.ending import Endings, Limit, Sweep, Sweeper
 from sojourn.inbound.keeper import Keeper
 from sojourn.inbound.listeners import Listeners
-from sojourn.inbound.settings import check_choices, check_kinds, check_limit, check_names, lacks
+from sojourn.inbound.settings import (
+    Choices,
+    Rules,
+    behind_of,
+    check_kinds,
+    check_limit,
+    check_names,
+    lacks,
+    near_of,
+)
 from sojourn.inbound.tracking import CookieTracking
 from sojourn.store.base import Lists, Opens, Query, Recalls, Store, Sweeps, power
-from sojourn.store.stack import clock_of, is_remote, open_patiently
+from sojourn.store.behind import Behind
+from sojourn.store.near import Near
+from sojourn.store.stack import NEAR, Outer, clock_of, is_remote, open_patiently, stacked
 from sojourn.store.url import open_store
 
 __all__ = ["Sessions"]
@@ -46,7 +57,10 @@ class Sessions:
         app: str = "default",
         cookie: Cookie | None = None,
         lifetime: Lifetime | None = None,
-        save: Literal["sync", "manual"] = "sync",
+        save: Literal["sync", "async", "manual"] = "sync",
+        write: Behind | None = None,
+        near: Near | Literal["remote"] | None = NEAR,
+        seal: Sequence[bytes] | None = None,
         touch: Literal["used", "always"] = "used",
         on_error: Literal["discard", "save"] = "discard",
         on_conflict: Literal["merge", "fail"] = "merge",
@@ -63,7 +77,11 @@ class Sessions:
         - `store`: an address (see `open_store`) or a `Store`. The default lives and dies with the process.
         - `app`: the application's name. Sessions of different names are strangers, also in one store.
         - `cookie`, `lifetime`: see there.
-        - `save`: `"sync"` stores changes before the response starts; `"manual"` only with `await session.save()`.
+        - `save`: `"sync"` stores changes before the response starts; `"async"` a moment later, which needs a balancer
+          that keeps visitors at their node and can lose changes (see `Behind`, which `write` takes); `"manual"` only
+          with `await session.save()`.
+        - `near`: what is kept in the memory of this node (see `Near`); `"remote"`: for a store that costs a round trip.
+        - `seal`: keys of 32 bytes, oldest to newest, that what sessions hold is encrypted with (see `SealedStore`).
         - `touch`: which requests put off the end of a session: those that used it, or `"always"` all that carry it.
         - `on_error`: what becomes of changes when the handler raised or answered 500 or above.
         - `on_conflict`: two requests changed the same attribute: the later one wins, or is refused with 409.
@@ -78,38 +96,32 @@ class Sessions:
 
         Raises `SettingError`.
         """
-        check_choices(save=save, touch=touch, on_error=on_error, on_conflict=on_conflict, contents=contents)
+        choices = Choices(save=save, touch=touch, on_error=on_error, on_conflict=on_conflict, contents=contents)
         check_names(app, skip)
         self.cookie = cookie if cookie is not None else Cookie()
         self.lifetime = lifetime if lifetime is not None else Lifetime()
         self.sweeping = sweep if sweep is not None else Sweep()
-        self.store: Store = _opened(store, clock) if isinstance(store, str) else store
-        check_kinds(cookie=self.cookie, lifetime=self.lifetime, store=self.store, sweep=self.sweeping)
-        check_limit(limit, self.store)
-        self._app = app
-        self._manual = save == "manual"
-        self._save_failed = on_error == "save"
+        inner: Store = open_store(store, clock=clock) if isinstance(store, str) else store
+        check_kinds(cookie=self.cookie, lifetime=self.lifetime, sweep=self.sweeping, store=inner)
+        check_limit(limit, inner)
+        self._app, self._skip, self._choices = app, tuple(skip), choices
         self.touches_always = touch == "always"  # read for each response by the sides
-        self._skip = tuple(skip)
-        self._clock = clock = clock if clock is not None else clock_of(self.store)
-        self._recalls = power(self.store, Recalls)
+        self._clock = clock = clock if clock is not None else clock_of(inner)
+        node = node if node is not None else f"{platform.node()}:{os.getpid()}"
         self._tracking = CookieTracking(self.cookie, route)
+        outer = Outer(node=node, near=near_of(near), behind=behind_of(save, write), seal=seal)
+        rules = Rules(app=app, node=node, lifetime=self.lifetime, clock=clock, choices=choices, limit=limit)
+        self._connect(inner, outer, rules)
+
+    def _connect(self, inner: Store, outer: Outer, rules: Rules) -> None:
         self._listeners = Listeners()
+        self.store = stacked(inner, outer, rules.clock, dropped=self._tell_of_loss, unreadable=self._tell_of_unreadable)
+        self._recalls = power(self.store, Recalls)
         self._endings = Endings(self.store, self._listeners)
         sweeps = power(self.store, Sweeps)
-        self._sweeper = None if sweeps is None else Sweeper(sweeps, self._endings, self.sweeping, clock)
-        rules = Rules(
-            app=app,
-            node=node if node is not None else f"{platform.node()}:{os.getpid()}",
-            lifetime=self.lifetime,
-            clock=clock,
-            touch_always=self.touches_always,
-            refuse_contradictions=on_conflict == "fail",
-            contents=contents,
-            limit=limit,
-        )
+        self._sweeper = None if sweeps is None else Sweeper(sweeps, self._endings, self.sweeping, rules.clock)
         self._commits = Commits(self.store, rules, self._listeners, self._endings)
-        self._keeper = Keeper(self.store, self._commits, clock)
+        self._keeper = Keeper(self.store, self._commits, rules.clock)
 
     # --- a request -----------------------------------------------------------------------------------------------
 
@@ -164,7 +176,8 @@ class Sessions:
         """
         if not session.looked and not self.touches_always:
             return []
-        dropped = self._manual or (failed and not self._save_failed)
+        choices = self._choices
+        dropped = choices.save == "manual" or (failed and choices.on_error == "discard")
         changes = {} if dropped else session.changes()
         if session.stage is Stage.STARTED and not (changes or counts or session.ended or session.renewing):
             return []  # nothing has come since the response started
@@ -277,9 +290,11 @@ class Sessions:
                 self._tell(events.AffinityBroken(ref=record.ref, app=self._app, came_from=route))
         return session
 
+    def _tell_of_loss(self, record: Record) -> None:
+        self._tell(events.ChangesDropped(ref=record.ref, app=record.app, names=()))
+
+    def _tell_of_unreadable(self, record: Record, reason: str) -> None:
+        self._tell(events.SessionUnreadable(ref=record.ref, app=record.app, reason=reason))
+
     def _tell(self, event: events.Event) -> None:
         self._listeners.tell(event)
-
-
-def _opened(address: str, clock: Clock | None) -> Store:
-    return open_store(address) if clock is None else open_store(address, clock=clock)

@@ -3,38 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, cast
+
+import msgspec
 
 from sojourn.core.cookies import Cookie
-from sojourn.core.lifetime import Lifetime
+from sojourn.core.lifetime import Clock, Lifetime
 from sojourn.errors import SettingError
 from sojourn.inbound.ending import Limit, Sweep
 from sojourn.store.base import Admits, Store, power
-from sojourn.store.stack import innermost
+from sojourn.store.behind import Behind
+from sojourn.store.near import Near
+from sojourn.store.stack import NEAR, innermost
 
-__all__ = ["check_choices", "check_kinds", "check_limit", "check_names", "lacks"]
+__all__ = ["Choices", "Rules", "behind_of", "check_kinds", "check_limit", "check_names", "lacks", "near_of"]
 
-_CHOICES = {
-    "save": ("sync", "manual"),
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "save": ("sync", "async", "manual"),
     "touch": ("used", "always"),
     "on_error": ("discard", "save"),
     "on_conflict": ("merge", "fail"),
     "contents": ("changed", "read", "all"),
 }
 
+
+class Choices(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of `Sessions` that are words; each is described there. Raises `SettingError` for any other."""
+
+    save: str
+    touch: str
+    on_error: str
+    on_conflict: str
+    contents: Literal["changed", "read", "all"]
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise SettingError(f"Sessions({name}={value!r}): give {' or '.join(map(repr, choices))}")
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings that a commit follows."""
+
+    app: str
+    node: str
+    lifetime: Lifetime
+    clock: Clock
+    choices: Choices
+    limit: Limit | None
+
+
 _KINDS: dict[str, tuple[type, str]] = {
     "cookie": (Cookie, "a Cookie"),
     "lifetime": (Lifetime, "a Lifetime"),
     "limit": (Limit, "a Limit"),
+    "near": (Near, "a Near, None for no near cache, or 'remote'"),
     "sweep": (Sweep, "a Sweep"),
+    "write": (Behind, "a Behind"),
     "store": (Store, "an address such as sqlite:///sessions.db, or a Store"),
 }
-
-
-def check_choices(**settings: str) -> None:
-    """Raise `SettingError` for what is none of the words that there are."""
-    for name, value in settings.items():
-        if value not in _CHOICES[name]:
-            raise SettingError(f"Sessions({name}={value!r}): give {' or '.join(map(repr, _CHOICES[name]))}")
 
 
 def check_names(app: str, skip: Sequence[str]) -> None:
@@ -60,6 +88,22 @@ def check_limit(limit: Limit | None, store: Store) -> None:
     check_kinds(limit=limit)
     if power(store, Admits) is None:
         raise SettingError(f"Sessions(limit=…): {lacks(store, 'admit', 'Admits')}")
+
+
+def near_of(near: object) -> Near | Literal["remote"] | None:
+    """`near`, if it is one. Raises `SettingError`."""
+    if near is not None and near != NEAR:
+        check_kinds(near=near)
+    return cast("Near | Literal['remote'] | None", near)
+
+
+def behind_of(save: str, write: Behind | None) -> Behind | None:
+    """How changes are written behind the response; None when they are not. Raises `SettingError`."""
+    if write is not None:
+        check_kinds(write=write)
+        if save != "async":
+            raise SettingError(f'Sessions(save={save!r}, write=…): writing behind the response is for save="async"')
+    return write if write is not None or save != "async" else Behind()
 
 
 def lacks(store: Store, method: str, power: str) -> str:

@@ -6,18 +6,68 @@ import asyncio
 import logging
 import random
 import time
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, cast
+
+import msgspec
 
 from sojourn.core.lifetime import Clock
-from sojourn.errors import StoreDamaged, StoreTooNew, StoreUnavailable
+from sojourn.core.record import Record
+from sojourn.errors import SettingError, StoreDamaged, StoreTooNew, StoreUnavailable
 from sojourn.store.base import Opens, Store, Tells, power
+from sojourn.store.behind import Behind, BehindStore
+from sojourn.store.near import Near, NearStore
 
-__all__ = ["clock_of", "innermost", "is_remote", "open_patiently"]
+__all__ = ["NEAR", "Outer", "clock_of", "innermost", "is_remote", "open_patiently", "stacked"]
+
+NEAR: Literal["remote"] = "remote"
+"""A near cache for those stores alone that cost a round trip: a read of the others costs less than the cache."""
 
 PAUSES = (0.2, 5.0)  # seconds between two attempts to open a store, from the first to the longest
 SAYS = 30.0  # seconds between two lines in the log that say so
 
 _log = logging.getLogger(__name__)
+
+
+class Outer(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes around a store."""
+
+    node: str
+    near: Near | Literal["remote"] | None
+    behind: Behind | None
+    seal: Sequence[bytes] | None
+
+
+def stacked(
+    store: Store,
+    outer: Outer,
+    clock: Clock,
+    *,
+    dropped: Callable[[Record], None],
+    unreadable: Callable[[Record, str], None],
+) -> Store:
+    """`store` with those around it. Raises `SettingError`.
+
+    From the inside: sealed, so that nothing readable reaches the store; near, so that a hit is not opened once more;
+    behind, so that what is queued is served before a copy of what is stored. `dropped` is told of changes that were
+    acknowledged and are not stored, `unreadable` of sessions that do not open, and why.
+    """
+    if outer.seal is not None:
+        store = _sealed(store, outer.seal, unreadable)
+    near = Near() if outer.near == NEAR and is_remote(store) else outer.near
+    if isinstance(near, Near):
+        store = NearStore(store, near, node=outer.node, clock=clock)
+    if outer.behind is not None:
+        store = BehindStore(store, outer.behind, clock=clock, dropped=dropped)
+    return store
+
+
+def _sealed(store: Store, keys: Sequence[bytes], unreadable: Callable[[Record, str], None]) -> Store:
+    try:
+        from sojourn.store.sealed import SealedStore
+    except ModuleNotFoundError:
+        raise SettingError("seal=… needs cryptography; install sojourn[seal]") from None
+    return SealedStore(store, keys, unreadable=unreadable)
 
 
 def innermost(store: Store) -> Store:
@@ -28,9 +78,19 @@ def innermost(store: Store) -> Store:
 
 
 def clock_of(store: Store) -> Clock:
-    """The clock that all nodes share, or this machine's when the store has none."""
+    """The clock that all nodes share, or this machine's when the store has none, or has not been asked yet."""
+    if power(store, Tells) is None:
+        return time.time
     # Asked with each request: so it is that of the store in the middle, and not handed through those around it.
-    return cast("Any", innermost(store)).now if power(store, Tells) is not None else time.time
+    clock: Clock = cast("Any", innermost(store)).now
+
+    def now() -> float:
+        try:
+            return clock()
+        except StoreUnavailable:
+            return time.time()
+
+    return now if is_remote(store) else clock
 
 
 def is_remote(store: Store) -> bool:
