@@ -29,8 +29,9 @@ class Prompt(BehindStore):
 
 def all_of(store: Store) -> Iterable[bytes]:
     assert isinstance(store, BehindStore)
+    assert isinstance(store.inner, MemoryStore)
     yield msgspec.msgpack.encode([(entry.base, entry.newest) for entry in store._queue])
-    kept = {name: value for name, value in vars(store.inner).items() if isinstance(value, dict)}
+    kept = {name: value for name, value in vars(store.inner._memory).items() if isinstance(value, dict)}
     yield msgspec.msgpack.encode({name: list(value.items()) for name, value in kept.items()})
 
 

@@ -183,8 +183,11 @@ class Saving:
         with self._known.look((record.key, record.app), (record.ref, record.app)) as look:
             try:
                 answer = await (send(over) if entry is None else self._sent(entry, record, send))
-            except BaseException:
+            except BaseException as error:
+                overtaken = look.overtaken
                 self._known.lost(*old)  # it may have happened
+                if entry is None and isinstance(error, Conflict) and error.stored is not None and not overtaken:
+                    self._known.saw(error.stored)
                 raise
         if record.key != over.key:
             self._known.lost((over.key, over.app))

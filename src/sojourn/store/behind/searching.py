@@ -7,6 +7,7 @@ from typing import Protocol
 
 from sojourn.core.record import Record
 from sojourn.store.base import Query
+from sojourn.store.behind.entry import same_hands
 from sojourn.store.behind.queue import Queue
 
 __all__ = ["overlaid"]
@@ -20,16 +21,19 @@ class Find(Protocol):
 
 async def overlaid(find: Find, queue: Queue, query: Query, *, limit: int, after: str, now: float) -> list[Record]:
     """As `Lists.find`, with the sessions in `queue` as they are there."""
+    records: dict[tuple[str, str], Record] = {}
     while True:
         found = await find(query, limit=limit, after=after)
         last = found[-1].ref if len(found) >= limit else None  # None: there are no further pages
-        records = {(record.ref, record.app): record for record in found}
+        records |= {(record.ref, record.app): record for record in found}
         for record in _queued(queue, query):
-            if record.ref > after and (last is None or record.ref <= last):
-                records.pop((record.ref, record.app), None)
+            place = (record.ref, record.app)
+            stored = records.get(place, record)
+            if record.ref > after and (last is None or record.ref <= last) and same_hands(record, stored):
+                records.pop(place, None)
                 if record.expires_at > now and _fits(record, query):
-                    records[record.ref, record.app] = record
-        if records or last is None:
+                    records[place] = record
+        if last is None or len(records) >= limit:
             return _page(records.values(), limit)
         after = last
 

@@ -65,7 +65,7 @@ class BehindStore(Around):
         self._known = Known(max(self.behind.queue_size, 10_000))
         self._saving = Saving(inner, self._queue, self._known, self.counts, dropped)
         self._flusher = Flusher(self.behind, self._queue, self._saving, self.counts)
-        self._held: dict[Place, float] = {}  # sessions that one request has to itself, and until when
+        self._held: dict[Place, set[str]] = {}  # who here has a session alone, or did not give it back yet
 
     @property
     def depth(self) -> int:
@@ -185,7 +185,7 @@ class BehindStore(Around):
         place = (over.ref, over.app)
         await self._saving.settle(place)
         entry = self._queue.of(over)
-        if self._is_held(place):
+        if place in self._held:
             return False
         if entry is None:
             if not self._holds(over):
@@ -272,26 +272,28 @@ class BehindStore(Around):
     # --- serialised access ---------------------------------------------------------------------------------------
 
     async def hold(self, record: Record, holder: str, *, seconds: float) -> bool:
-        """As `Leases`. While the right is given, the session is saved at once: other nodes wait for it."""
+        """As `Leases`. Until the right is given back the session is saved at once: other nodes wait for it.
+
+        Also when it has run out: then a save is refused where others stored something, and is not to wait for that.
+        """
         place = (record.ref, record.app)
-        until = time.monotonic() + seconds
+        self._held.setdefault(place, set()).add(holder)  # also when the answer never comes
         held = await super().hold(record, holder, seconds=seconds)
-        if held:
-            self._held[place] = until
-            if (entry := self._queue.by(place)) is not None:
-                await self._saving.save(entry)
+        if not held:
+            self._let_go(place, holder)
+        elif (entry := self._queue.by(place)) is not None:
+            await self._saving.save(entry)
         return held
 
     async def release(self, record: Record, holder: str) -> None:
         """As `Leases`."""
-        await super().release(record, holder)
-        self._held.pop((record.ref, record.app), None)
+        try:
+            await super().release(record, holder)
+        finally:
+            self._let_go((record.ref, record.app), holder)
 
-    def _is_held(self, place: Place) -> bool:
-        until = self._held.get(place)
-        if until is None:
-            return False
-        if until > time.monotonic():
-            return True
-        del self._held[place]
-        return False
+    def _let_go(self, place: Place, holder: str) -> None:
+        holders = self._held.get(place, set())
+        holders.discard(holder)
+        if not holders:
+            self._held.pop(place, None)
