@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from sojourn.core.lifetime import Clock
@@ -17,14 +18,20 @@ def open_store(url: str, *, clock: Clock | None = None) -> Store:
     """The store that `url` names. Nothing is opened yet: that happens with the first use.
 
     ==========================  ======================================================================================
-    ``memory:``                 this process; ends with it
+    ``memory:``                 this process; ends with it. ``?entries=100000`` sessions in memory; beyond that
+                                ``?full=swap`` keeps them in a temporary file, ``?full=refuse`` refuses them
     ``sqlite:///file.db``       one file, relative to the working directory; ``sqlite:////var/…`` is absolute.
                                 ``?durability=full`` commits with fsync; ``?busy=5`` seconds to wait for other writers
     ``postgresql://host/app``   a schema of a PostgreSQL database; ``postgresql:///app`` leaves the server to PGHOST and
                                 so on. ``?schema=sojourn``, ``?timeout=5`` seconds; other options are those of asyncpg
+    ``valkey://host/0``         a database of Valkey, or of Redis 7 (``redis://``). ``valkeys://`` and ``rediss://`` are
+                                for TLS, ``?ca=file.pem`` names its authority, ``?cert=`` and ``?key=`` one's own.
+                                ``valkey+cluster://host,host``, ``valkey+sentinel://host,host/name``,
+                                ``valkey+unix:///run/valkey.sock``. ``?prefix=sojourn`` of all keys,
+                                ``?timeout=5`` and ``?connect_timeout=2`` seconds
     ==========================  ======================================================================================
 
-    `clock` is the store's own unless one is given: that of PostgreSQL is its server's.
+    `clock` is the store's own unless one is given: those of PostgreSQL and Valkey are their servers'.
 
     Raises `SettingError` for an address that names no store.
     """
@@ -39,9 +46,16 @@ def open_store(url: str, *, clock: Clock | None = None) -> Store:
 def _memory(url: str, clock: Clock | None) -> Store:
     from sojourn.store.memory import MemoryStore
 
-    if url not in ("memory:", "memory://"):
-        raise SettingError(f"{_shown(url)!r}: the store in memory is just memory:")
-    return MemoryStore(clock=clock or time.time)
+    address, _, query = url.partition("?")
+    if address not in ("memory:", "memory://"):
+        raise SettingError(f"{_shown(url)!r}: the store in memory is just memory:, or memory:?entries=…&full=…")
+    settings = _settings(url, query, "entries", "full")
+    try:
+        if "entries" in settings:
+            settings["entries"] = int(settings["entries"])
+        return MemoryStore(**settings, clock=clock or time.time)
+    except ValueError as error:
+        raise SettingError(f"{_shown(url)!r}: {error}") from None
 
 
 def _sqlite(url: str, clock: Clock | None) -> Store:
@@ -57,16 +71,11 @@ def _sqlite(url: str, clock: Clock | None) -> Store:
         raise SettingError(
             f"{_shown(url)!r}: write sqlite:///file.db, or sqlite:////var/lib/file.db for an absolute path"
         )
-    pairs = parse_qsl(query, keep_blank_values=True)
-    settings = dict(pairs)
-    if len(settings) < len(pairs):
-        raise SettingError(f"{_shown(url)!r}: a setting is given twice")
-    durability = settings.pop("durability", "normal")
-    busy = settings.pop("busy", "5")
-    if settings:
-        raise SettingError(f"{_shown(url)!r}: unknown setting {', '.join(settings)}; there are durability and busy")
+    settings = _settings(url, query, "durability", "busy")
     try:
-        return SqliteStore(path, durability=durability, busy=float(busy), clock=clock or time.time)  # type: ignore[arg-type]
+        if "busy" in settings:
+            settings["busy"] = float(settings["busy"])
+        return SqliteStore(path, **settings, clock=clock or time.time)
     except ValueError as error:
         raise SettingError(f"{_shown(url)!r}: {error}") from None
 
@@ -96,11 +105,36 @@ def _postgres(url: str, clock: Clock | None) -> Store:
         raise SettingError(f"{_shown(address)!r}: {error}") from None
 
 
+def _valkey(url: str, clock: Clock | None) -> Store:
+    try:
+        from sojourn.store.valkey import ValkeyStore
+    except ModuleNotFoundError:
+        raise SettingError(f"{_shown(url.partition('?')[0])!r} needs valkey; install sojourn[valkey]") from None
+    return ValkeyStore(url, clock=clock)
+
+
+def _settings(url: str, query: str, *known: str) -> dict[str, Any]:
+    """What stands behind the question mark, each name once. Raises `SettingError`."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    settings: dict[str, Any] = dict(pairs)
+    if len(settings) < len(pairs):
+        raise SettingError(f"{_shown(url)!r}: a setting is given twice; there are {' and '.join(known)}")
+    if unknown := settings.keys() - set(known):
+        raise SettingError(
+            f"{_shown(url)!r}: unknown setting {', '.join(sorted(unknown))}; there are {' and '.join(known)}"
+        )
+    return settings
+
+
+_VALKEY = ("valkey", "valkeys", "redis", "rediss")
+
 _OPENERS: dict[str, Callable[[str, Clock | None], Store]] = {
     "memory": _memory,
     "sqlite": _sqlite,
     "postgresql": _postgres,
     "postgres": _postgres,
+    **dict.fromkeys((*_VALKEY, *(f"{name}+{kind}" for kind in ("cluster", "sentinel") for name in _VALKEY)), _valkey),
+    "valkey+unix": _valkey,
 }
 
 

@@ -40,9 +40,9 @@ async def enter(scope: Scope, record: Record, over: Record | None, limit: Limit 
     seat: registry.Seat | None = None
     evicted: list[Record] = []
     try:
+        expired = [] if entry is None else await registry.other_holders(scope, record, entry, new=over is None)
         if record.principal is not None:
             seat, evicted = await _seated(scope, record, over, limit)
-        expired = [] if entry is None else await registry.other_holders(scope, record, entry, new=over is None)
         stamps = [each.at for each in (entry, seat) if each is not None]
         in_the_way = await write(scope, record, over, min(stamps) + registry.ENTERING if stamps else None)
     except OutcomeUnknown:

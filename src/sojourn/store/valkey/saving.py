@@ -43,14 +43,17 @@ async def check(scope: Scope, record: Record, over: Record | None) -> None:
     now = await scope.now()
     place = record if over is None else over
     value = await scope.lane.do(scope.get(place.key, place.app))
+    _, key, held = await scope.peek(layout.tag_of(place.key), record.ref, record.app, whole=True)
     if over is None:
-        _check_free(value, record, now)
+        _check_free(value, record, key, held, now)
         return
     stored = await _unclaimed(scope, value, over)
     if stored is None or stored.ref != over.ref:
         raise Gone
     if stored.version != over.version or stored.key != over.key:
         raise Conflict(stored)
+    if held and key != over.key:
+        raise Conflict
     if record.key != over.key and await scope.lane.do(scope.get(record.key, record.app)) is not None:
         raise Conflict
 
@@ -122,14 +125,20 @@ def _understood(answer: list[Any], record: Record) -> list[Record]:
     raise Conflict(layout.unpack(rest[1], rest[0].decode(), record.app) if rest else None)
 
 
-def _check_free(value: bytes | None, record: Record, now: float) -> None:
-    if value is None:
-        return
-    if value[:1] != b"R":
+def _check_free(value: bytes | None, record: Record, key: str, held: bytes, now: float) -> None:
+    """As the script for what is new: `held` at `key` bears its ref."""
+    stub = layout.Stub(value) if value is not None and value[:1] == b"S" else None
+    in_the_way = [] if value is None or stub else [(record.key, value)]
+    if held and key != record.key:
+        in_the_way.append((key, held))
+    for where, each in in_the_way:
+        if each[:1] == b"C":
+            raise Conflict
+        stored = layout.unpack(each, where, record.app)
+        if stored.expires_at > now:
+            raise Conflict(stored)
+    if stub and all(stub.target != where for where, _ in in_the_way):
         raise Conflict
-    stored = layout.unpack(value, record.key, record.app)
-    if stored.expires_at > now:
-        raise Conflict(stored)
 
 
 async def _unclaimed(scope: Scope, value: bytes | None, over: Record) -> Record | None:

@@ -38,11 +38,11 @@ class ValkeyStore:
 
     The user needs these rights, for `prefix` ``sojourn``::
 
-        ACL SETUSER NAME on >PASSWORD ~sojourn:* &sojourn:* +@connection +@read +@write +@scripting +@pubsub
-            +time +info +cluster|slots +role
+        ACL SETUSER NAME on >PASSWORD ~sojourn:* &sojourn:* +@read +@write +@scripting +@pubsub +@connection
+            -@dangerous +time +info
 
-    ``+info`` may be left out (then nothing warns of a `maxmemory-policy` that drops sessions); ``+cluster|slots`` is
-    for clusters, ``+role`` for Sentinel.
+    beside ``+cluster|slots`` in a cluster, and ``+role`` behind Sentinel. ``+info`` may be left out: then nothing warns
+    of a `maxmemory-policy` that drops sessions.
 
     Several event loops may share a store, and a process that has used one may fork.
     """
