@@ -85,6 +85,11 @@ class Contents:
             raise ViewMismatch(f"session[{name!r}] is in use as {view.kind.__qualname__} in this request")
         return view.value
 
+    @property
+    def pristine(self) -> bool:
+        """Whether nothing can have changed: nothing was set, and nothing handed out that can change in place."""
+        return not (self._assigned or self._outdated) and _IMMUTABLE.issuperset(map(type, self._live.values()))
+
     def changes(self) -> dict[str, Packed | FieldChanges | None]:
         """What differs from what was found.
 

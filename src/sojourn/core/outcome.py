@@ -14,7 +14,7 @@ from sojourn.core.lifetime import GRACE, Lifetime
 from sojourn.core.merge import Changes, merge
 from sojourn.core.record import Record
 
-__all__ = ["Outcome", "Use", "conclude"]
+__all__ = ["Outcome", "Use", "at_rest", "conclude"]
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +113,18 @@ def conclude(use: Use, stored: Record | None, lifetime: Lifetime, now: float) ->
     if use.changes or use.fences:
         return _save(use, stored, lifetime, now, behind=behind)
     return _keep(use, stored, lifetime, now, behind=behind)
+
+
+def at_rest(stored: Record, given: SessionId | None, told: int | None, lifetime: Lifetime, now: float) -> bool:
+    """Whether a request that did nothing leaves nothing to be done, as most do: `conclude` says so too, at length."""
+    return (
+        told == stored.version
+        and given is not None
+        and given.key == stored.key
+        and now - stored.accessed_at < lifetime.slack
+        and now - stored.renewed_at < lifetime.renew_seconds
+        and (stored.accessed_at > stored.renewed_at or stored.renewed_at <= stored.created_at)
+    )
 
 
 def _create(use: Use, lifetime: Lifetime, now: float) -> Outcome:

@@ -295,6 +295,11 @@ class Session(MutableMapping[str, Any]):
             return {"": self._unreadable}
         return self._contents.unreadable if self._contents is not None else {}
 
+    @property
+    def pristine(self) -> bool:
+        """Whether the application has but looked, and at nothing that it could have changed in place."""
+        return not (self._ended or self._renew) and (self._contents is None or self._contents.pristine)
+
     def advance(self, stage: Stage) -> None:
         """Go on to the next stage of the request."""
         self._stage = stage

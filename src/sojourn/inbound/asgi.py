@@ -70,7 +70,7 @@ class SessionMiddleware:
         scope["session"] = answer.session = session
         try:
             await self.app(scope, receive, send if session.stage is Stage.SKIPPED else answer.send)
-            if session.looked:
+            if session.looked and not answer.over:
                 await answer.finish(failed=False)
         except BaseException as error:
             await answer.finish(failed=True)
@@ -120,10 +120,16 @@ class _Answer:
         """Pass a message on, and the first one through the commit. No coroutine for what needs none."""
         if self.started or message["type"] not in _STARTS:
             return self._drop() if self._refused else self._send(message)
+        session, sessions = self.session, self._sessions
+        if session.looked or sessions.touches_always:
+            rests = sessions.rests(session)
+            self.started = True
+            if not rests:
+                return self._start(message)
+            if session.looked:
+                message = {**message, "headers": _vary(message.get("headers") or ())}
         self.started = True
-        if self.session.looked or self._sessions.touches_always:
-            return self._start(message)
-        self.session.advance(Stage.STARTED)
+        session.advance(Stage.STARTED)
         return self._send(message)
 
     async def _start(self, message: Message) -> None:
@@ -140,6 +146,14 @@ class _Answer:
 
     async def _drop(self) -> None:
         """Swallow what is left of an answer that was replaced."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to be committed."""
+        if self._refused:
+            return True
+        started = self.session.stage is Stage.STARTED
+        return started and self._sessions.rests(self.session, counts=self._scope["type"] == "websocket")
 
     async def finish(self, *, failed: bool) -> None:
         """Commit what came after the response had started, or without any."""

@@ -13,6 +13,7 @@ from sojourn.core.cookies import Cookie
 from sojourn.core.events import Listener
 from sojourn.core.ids import SessionId
 from sojourn.core.lifetime import Clock, Lifetime
+from sojourn.core.outcome import at_rest
 from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
 from sojourn.errors import SessionEnded, SettingError
@@ -108,7 +109,7 @@ class Sessions:
         self.touches_always = touch == "always"  # read for each response by the sides
         self._clock = clock = clock if clock is not None else clock_of(inner)
         node = node if node is not None else f"{platform.node()}:{os.getpid()}"
-        self._tracking = CookieTracking(self.cookie, route)
+        self._tracking, self._name = CookieTracking(self.cookie, route), self.cookie.name.encode()
         outer = Outer(node=node, near=near_of(near), behind=behind_of(save, write), seal=seal)
         rules = Rules(app=app, node=node, lifetime=self.lifetime, clock=clock, choices=choices, limit=limit)
         self._connect(inner, outer, rules)
@@ -135,17 +136,14 @@ class Sessions:
             session = Session(None, self._clock())
             session.advance(Stage.SKIPPED)
             return session
-        ids, told = self._tracking.read(headers)
-        if not ids:
-            return Session(None, self._clock(), self._keeper)
-        if told is None or self._recalls is None or len(ids) > 1:
-            return None
-        found = self._tracking.parse(ids[0])
-        if found is None:
-            return None
-        given, route = found
-        record = self._recalls.recall(given.key, self._app, told)
-        return None if record is None else self._begin(record, given, told, route)
+        if self._recalls is not None and (carried := self._tracking.glance(headers)) is not None:
+            given, route, told = carried
+            record = self._recalls.recall(given.key, self._app, told)
+            return None if record is None else self._begin(record, given, told, route)
+        for header in headers:
+            if self._name in header:
+                return None
+        return Session(None, self._clock(), self._keeper)
 
     async def open(self, headers: Sequence[bytes]) -> Session:
         """The session of a request with these Cookie headers. Raises `StoreUnavailable`.
@@ -179,10 +177,14 @@ class Sessions:
         choices = self._choices
         dropped = choices.save == "manual" or (failed and choices.on_error == "discard")
         changes = {} if dropped else session.changes()
-        if session.stage is Stage.STARTED and not (changes or counts or session.ended or session.renewing):
-            return []  # nothing has come since the response started
+        if not (changes or session.ended or session.renewing) and self._rests(session, counts=counts):
+            return []
         outcome = await self._commits.commit(session, changes, counts=counts)
         return [] if session.stage is not Stage.OPEN else self._tracking.write(session, outcome)
+
+    def rests(self, session: Session, *, counts: bool = True) -> bool:
+        """Whether it can be told at once that a commit would do nothing: for the many requests that only read."""
+        return session.pristine and self._rests(session, counts=counts)
 
     def close_session(self, session: Session) -> None:
         """Refuse further use: its request is over. Announces what could not be read."""
@@ -289,6 +291,14 @@ class Sessions:
             if route:
                 self._tell(events.AffinityBroken(ref=record.ref, app=self._app, came_from=route))
         return session
+
+    def _rests(self, session: Session, *, counts: bool) -> bool:
+        if session.stage is Stage.STARTED and not counts:
+            return True  # nothing has come since the response started
+        record = session.record
+        if record is None or session.owed_id is not None:
+            return False
+        return at_rest(record, session.given, session.told, self.lifetime, self._clock())
 
     def _tell_of_loss(self, record: Record) -> None:
         self._tell(events.ChangesDropped(ref=record.ref, app=record.app, names=()))

@@ -33,6 +33,16 @@ class CookieTracking:
         self.cookie = cookie
         self.route = route
 
+    def glance(self, headers: Sequence[bytes]) -> tuple[SessionId, str, int] | None:
+        """Id, route and version as nearly all requests carry them; None where it takes a closer look."""
+        if len(headers) != 1 or headers[0].count(self._name) != 2:
+            return None
+        found = self._usual.search(headers[0])
+        if found is None:
+            return None
+        secret, route, version = found.groups(b"")
+        return SessionId(secret.decode()), route.decode(), int(version)
+
     def read(self, headers: Sequence[bytes]) -> tuple[list[bytes], int | None]:
         """What may be ids, and the version that the visitor saw last; None when none is told, or none that can be."""
         ids, versions = cookies.versioned(headers, self._name)
@@ -67,6 +77,15 @@ class CookieTracking:
     @cached_property
     def _name(self) -> bytes:
         return self.cookie.name.encode()
+
+    @cached_property
+    def _usual(self) -> re.Pattern[bytes]:
+        """One id, and behind it its version; at most a second name of the kind, as is counted before."""
+        name, word = re.escape(self._name), rb"[A-Za-z0-9_-]"
+        return re.compile(
+            rb"(?:^|;)[ \t]*" + name + rb"=(" + word + rb"{43})(?:\.(" + word + rb"{1,64}))?[ \t]*;"
+            rb"(?:[^;]*;)*?[ \t]*" + name + rb"-v=([0-9]{1,15})[ \t]*(?:;|\Z)"
+        )
 
     def _spell(self, given: SessionId) -> str:
         return given.secret if self.route is None else f"{given.secret}.{self.route}"
