@@ -14,6 +14,7 @@ from tests.inbound.exclusive.conftest import Slow, increment, increment_at_once,
 from sojourn import Session, Sessions
 from sojourn.errors import Conflict, LeaseLost
 from sojourn.inbound import lease
+from sojourn.store.behind import Behind, BehindStore
 from sojourn.testing import FakeClock
 
 Make = Callable[..., Sessions]
@@ -247,3 +248,25 @@ async def test_a_right_that_cannot_be_given_back_runs_out(
     assert (await known.ask(increment_at_once)).status == 503
     clock.advance(seconds=lease.SECONDS)
     assert (await known.ask(increment_at_once)).value == 2
+
+
+async def test_what_is_saved_behind_the_response_is_not_while_anybody_of_the_node_has_the_session(
+    known: Visitor, make: Make, clock: FakeClock, store: WatchedStore
+) -> None:
+    """Or a late one could queue its changes, and they would be merged when it is too late to refuse them."""
+    behind = known.twin(make(store=BehindStore(store, Behind(interval=3600), clock=clock)))
+    late, following = Slow(), Slow()
+    asking = asyncio.create_task(behind.ask(late))
+    await late.within.reached.wait()
+    clock.advance(seconds=lease.SECONDS)
+    next_one = asyncio.create_task(behind.ask(following))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not following.within.reached.is_set()  # those of one node queue
+    assert (await known.ask(increment_at_once)).value == 1
+    late.within.opened.set()
+    assert (await asking).status == 409
+    await following.within.reached.wait()
+    following.within.opened.set()
+    assert (await next_one).value == 2
+    assert await stored(known) == {"n": 2}
