@@ -10,11 +10,11 @@ from typing import Any
 
 import asyncpg
 import pytest
-from tests.fixtures.postgres import PostgresServer
+from tests.fixtures.postgres import PostgresServer, waits_for_a_lock
 
 from sojourn.errors import OutcomeUnknown, StoreBusy, StoreUnavailable
 from sojourn.store import open_store
-from sojourn.store.base import Beat
+from sojourn.store.base import Beat, Query
 from sojourn.store.postgres import PostgresStore
 from sojourn.testing import FakeClock
 from sojourn.testing.contract import records
@@ -34,15 +34,6 @@ async def opened(server: PostgresServer, clock: FakeClock, **options: Any) -> Po
     assert isinstance(store, PostgresStore)
     await store.open()
     return store
-
-
-async def until_locked(other: asyncpg.Connection[asyncpg.Record]) -> int:
-    """The process of the server that waits for a lock."""
-    while True:
-        pid = await other.fetchval("select pid from pg_stat_activity where wait_event_type = 'Lock'")
-        if pid is not None:
-            return int(pid)
-        await asyncio.sleep(0.005)
 
 
 async def test_a_server_that_comes_back_is_used_again(server: PostgresServer, clock: FakeClock) -> None:
@@ -69,7 +60,7 @@ async def test_a_read_that_meets_a_connection_which_the_server_closed_is_asked_a
     other = await asyncpg.connect(server.url)
     await other.execute("begin; lock table broken.session")
     reading = asyncio.create_task(store.load(record.key, record.app))
-    pid = await until_locked(other)
+    pid = await waits_for_a_lock(other)
     await other.execute(f"select pg_terminate_backend({pid})")
     await other.execute("rollback")
     assert await reading == record
@@ -90,7 +81,7 @@ async def test_a_write_whose_connection_breaks_has_an_unknown_outcome(
         asyncio.create_task(store.save(records.newer(record), over=record)),
         asyncio.create_task(store.touch(records.new(clock))),
     ]
-    pid = await until_locked(other)
+    pid = await waits_for_a_lock(other)
     if how == "terminated":
         await other.execute(f"select pg_terminate_backend({pid})")
         await other.close()
@@ -116,7 +107,7 @@ async def test_a_server_that_hangs_is_given_up_after_the_time_limit(server: Post
     questions = [
         store.load(record.key, "shop"),
         store.save(records.newer(record), over=record),
-        store.find(records_of("nobody")),
+        store.find(Query(principal="nobody")),
         end_of(watch),
     ]
     answers = await asyncio.gather(*questions, return_exceptions=True)
@@ -184,12 +175,6 @@ async def test_a_watch_ends_with_its_connection_and_another_one_goes_on(
     await store.close()
     with pytest.raises(StoreUnavailable):
         await end_of(again)
-
-
-def records_of(principal: str) -> Any:
-    from sojourn.store import Query
-
-    return Query(principal=principal)
 
 
 async def end_of(watch: AsyncIterator[Any]) -> None:

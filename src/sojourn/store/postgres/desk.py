@@ -28,9 +28,6 @@ Admission = tuple[Write, int, str, float]  # a save, the limit, what to do when 
 Ending = tuple[str, str, str, float]  # key, app, reason, lease
 
 
-_FIRST = {"refuse": "ref", "end-oldest": "created_at", "end-least-used": "accessed_at"}
-
-
 class Desk:
     """Three connections: one reads, one writes, and one is for what may take long."""
 
@@ -118,10 +115,8 @@ class Desk:
         answers = await asyncio.gather(
             *(self._answer(codes[number], write) for number, (write, *_) in enumerate(admissions, start=1))
         )
-        for number, (_, _, when_full, _) in enumerate(admissions, start=1):
-            evicted[number].sort(key=lambda record, first=_FIRST[when_full]: (getattr(record, first), record.ref))
         return [
-            answer if isinstance(answer, Exception) else evicted[number]
+            answer if isinstance(answer, Exception) else _first(evicted[number], admissions[number - 1][2])
             for number, answer in enumerate(answers, start=1)
         ]
 
@@ -175,6 +170,12 @@ def _in_the_way(rows: Sequence[Row], now: float) -> Conflict:
         if stored.expires_at > now:
             return Conflict(stored)
     return Conflict()
+
+
+def _first(evicted: list[Record], when_full: str) -> list[Record]:
+    """In the order in which they had to go."""
+    since = "created_at" if when_full == "end-oldest" else "accessed_at"
+    return sorted(evicted, key=lambda record: (getattr(record, since), record.ref))
 
 
 def _place(write: Write) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """Functions within the server, for what takes more than one look: creating again, moving, ending, admitting.
 
 Each query of a function sees what was committed before that query began. So what is looked at under a lock holds.
+Applications are compared by `is true` for the reason that is given with the statements.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ language plpgsql as $$
 begin
     -- Once the new key is in use, the old ones are followed for the grace time alone.
     if _accessed_at > _renewed_at and _renewed_at > _created_at then
-        update stub set until = _accessed_at + _grace where target = _key and app = _app and until is null;
+        update stub set until = _accessed_at + _grace where target = _key and (app = _app) is true and until is null;
     end if;
 end $$;
 
@@ -56,7 +57,7 @@ create function replace(_place text, _over_ref text, _over_version bigint, {reco
 language plpgsql as $$
 begin
     update session set {set}
-    where key = _place and app = _app and ref = _over_ref and version = _over_version and reason is null;
+    where key = _place and (app = _app) is true and ref = _over_ref and version = _over_version and reason is null;
     if not found then
         return ({missed}, null::text);
     end if;
@@ -74,23 +75,25 @@ begin
     insert into session values ({values}) on conflict do nothing;
     if found then
         -- Only now: whoever was moving a session away from here is done, and the stub that he left is seen.
-        if not exists (select from stub where key = _key and app = _app) then
+        if not exists (select from stub where key = _key and (app = _app) is true) then
             return ({done}, note(_key, _app, _version, _node, false));
         end if;
-        delete from session where key = _key and app = _app;
+        delete from session where key = _key and (app = _app) is true;
     end if;
-    for stored in select * from session where app = _app and (key = _key or ref = _ref) order by key for update loop
+    for stored in
+        select * from session where (app = _app) is true and (key = _key or ref = _ref) order by key for update
+    loop
         if stored.reason is not null or stored.expires_at > _now then
             return ({in_the_way}, null::text);
         end if;
         expired := expired || stored.key;  -- it is absent, so it is in nobody's way
         notes := notes || note(stored.key, _app, stored.version, stored.node, true) || ',';
     end loop;
-    if exists (select from stub where key = _key and app = _app and target <> all (expired)) then
+    if exists (select from stub where key = _key and (app = _app) is true and target <> all (expired)) then
         return ({taken}, null::text);
     end if;
-    delete from stub where app = _app and target = any (expired);
-    delete from session where app = _app and key = any (expired);
+    delete from stub where (app = _app) is true and target = any (expired);
+    delete from session where (app = _app) is true and key = any (expired);
     insert into session values ({values});
     return ({done}, notes || note(_key, _app, _version, _node, false));
 end $$;
@@ -103,23 +106,23 @@ declare
     same_hands boolean;
 begin
     select epoch = _epoch into same_hands from session
-        where key = _place and app = _app and ref = _over_ref and version = _over_version and reason is null
+        where key = _place and (app = _app) is true and ref = _over_ref and version = _over_version and reason is null
         for update;
     if not found then
         return ({missed}, null::text);
     end if;
-    if exists (select from session where app = _app and (key = _key or ref = _ref) and key <> _place)
-        or exists (select from stub where key = _key and app = _app)
+    if exists (select from session where (app = _app) is true and (key = _key or ref = _ref) and key <> _place)
+        or exists (select from stub where key = _key and (app = _app) is true)
     then
         return ({taken}, null::text);
     end if;
-    update session set key = _key, {set} where key = _place and app = _app;
+    update session set key = _key, {set} where key = _place and (app = _app) is true;
     update stub set
         target = _key,
         leads = leads and same_hands,
         -- A stub that led until now was left at this sign-in, as the key before the last.
         until = case when leads and not same_hands then _now + _grace else until end
-    where target = _place and app = _app;
+    where target = _place and (app = _app) is true;
     insert into stub values (_place, _app, _key, same_hands, case when not same_hands then _now + _grace end);
     perform follow(_key, _app, _created_at, _accessed_at, _renewed_at, _grace);
     return ({done}, note(_place, _app, _version, _node, true) || ',' || note(_key, _app, _version, _node, false));
@@ -129,7 +132,7 @@ end $$;
 _ENDING = """
 create function standing(_key text, _app text) returns text
 language sql stable as $$
-    select coalesce((select target from stub where key = _key and app = _app and leads), _key)
+    select coalesce((select target from stub where key = _key and (app = _app) is true and leads), _key)
 $$;
 
 create function remove(_key text, _app text) returns answer
@@ -140,13 +143,13 @@ declare
 begin
     loop
         place := standing(_key, _app);
-        delete from session where key = place and app = _app and reason is null returning * into stored;
+        delete from session where key = place and (app = _app) is true and reason is null returning * into stored;
         exit when found or place = standing(_key, _app);  -- else it was moved meanwhile
     end loop;
     if stored.key is null then
         return ({missed}, null::text);
     end if;
-    delete from stub where target = stored.key and app = _app;
+    delete from stub where target = stored.key and (app = _app) is true;
     return ({done}, note(stored.key, _app, stored.version, stored.node, true));
 end $$;
 
@@ -158,7 +161,7 @@ begin
     loop
         place := standing(_key, _app);
         return query update session set claimed_until = _until, reason = _reason
-            where key = place and app = _app and reason is null returning *;
+            where key = place and (app = _app) is true and reason is null returning *;
         exit when found or place = standing(_key, _app);
     end loop;
 end $$;
@@ -183,6 +186,13 @@ language sql immutable as $$
     select hashtextextended(_app || ' ' || _principal, 0)
 $$;
 
+create function held_by(_app text, _principal text, _now float8) returns setof session
+language sql stable as $$
+    select * from session
+    where hashtextextended(principal, 0) = hashtextextended(_principal, 0) and principal = _principal
+        and (app = _app) is true and expires_at > _now and reason is null
+$$;
+
 create function admit(
     _kind text, _place text, _over_ref text, _over_version bigint, {record}, _limit integer, _when_full text,
     _now float8, _until float8, _grace float8
@@ -200,8 +210,7 @@ begin
         return (saved.code, null::text, evicted);
     end if;
     loop
-        select count(*) into others from session where hashtextextended(principal, 0) = hashtextextended(_principal, 0)
-            and principal = _principal and app = _app and expires_at > _now and reason is null and key <> _key;
+        select count(*) into others from held_by(_app, _principal, _now) as held where held.key <> _key;
         exit when others < _limit;
         if _when_full = 'refuse' then
             raise exception using errcode = 'SJ001';
@@ -211,9 +220,8 @@ begin
         -- counted again as well.
         for other in
             update session set claimed_until = _until, reason = 'evicted'
-            where app = _app and reason is null and ref = any (array(
-                select ref from session where hashtextextended(principal, 0) = hashtextextended(_principal, 0)
-                    and principal = _principal and app = _app and expires_at > _now and reason is null and key <> _key
+            where (app = _app) is true and reason is null and ref = any (array(
+                select ref from held_by(_app, _principal, _now) as held where held.key <> _key
                 order by case _when_full when 'end-oldest' then created_at else accessed_at end, ref
                 limit others + 1 - _limit
             ))

@@ -71,7 +71,7 @@ def find(query: Query, limit: int, after: str, now: float) -> tuple[str, list[An
 
 
 _CONDITIONS = {
-    "app": "app = {}",
+    "app": "(app = {}) is true",
     "ref": "ref = {}",
     "principal": "hashtextextended(principal, 0) = hashtextextended({0}, 0) and principal = {0}",
     "node": "node = {}",

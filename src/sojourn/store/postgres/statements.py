@@ -1,4 +1,9 @@
-"""The statements of a PostgreSQL store. Each is a transaction of its own, for many questions at once."""
+"""The statements of a PostgreSQL store. Each is a transaction of its own, for many questions at once.
+
+Plans are made once, perhaps while the tables are small. Then going over a whole index costs no more than the search for
+one key in it, and the planner may take it. So it gets no such choice: keys are joined by `= any (array[…])`, which it
+can only answer one by one, and applications are compared by `is true`, for which it can use no index.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +46,7 @@ def _filled(statement: str) -> str:
             for name in FIELDS
             if name not in ("key", "app", "accessed_at", "expires_at")
         ),
-        # The planner takes this for a condition that few rows fulfil. So it looks each of them up by its key, in this
-        # order, instead of going over a table that was small when the plan was made.
-        few="n = n + 0",
+        here="s.key = any (array[asked.key]) and (s.app = asked.app) is true",
         grace=GRACE,
         delay=SWEEP_DELAY,
     )
@@ -54,23 +57,23 @@ select asked.n, found.*
 from unnest($1::text[], $2::text[]) with ordinality as asked (key, app, n)
 cross join lateral (
     select {stored} from session s
-    where s.key = asked.key and s.app = asked.app and s.expires_at > $3 and s.reason is null
+    where {here} and s.expires_at > $3 and s.reason is null
     union all
-    select {stored} from stub join session s on s.key = stub.target and s.app = stub.app
-    where stub.key = asked.key and stub.app = asked.app and stub.leads and (stub.until is null or stub.until > $3)
-        and s.expires_at > $3 and s.reason is null
+    select {stored} from stub join session s on s.key = any (array[stub.target]) and (s.app = stub.app) is true
+    where stub.key = any (array[asked.key]) and (stub.app = asked.app) is true and stub.leads
+        and (stub.until is null or stub.until > $3) and s.expires_at > $3 and s.reason is null
 ) as found
-where {few}
 """)
 
 # Rows are locked in the order of their keys, so that no two nodes wait for each other in a circle.
 WRITE = _filled("""
 with asked as materialized (
-    select * from unnest({arrays}) with ordinality as asked ({columns}, n) where {few} order by place, app
+    select * from unnest({arrays}) with ordinality as asked ({columns}, n) order by place, app
 ), added as (
     insert into session ({record})
     select {record} from asked
-    where kind = 'add' and not exists (select from stub where stub.key = asked.key and stub.app = asked.app)
+    where kind = 'add'
+        and (select true from stub where stub.key = asked.key and (stub.app = asked.app) is true) is null
     on conflict do nothing
     returning key, app, version, node
 ), updated as (
@@ -81,14 +84,16 @@ with asked as materialized (
         expires_at = case kind when 'touch' then least(greatest(s.expires_at, asked.expires_at), s.absolute_at)
             else asked.expires_at end
     from asked
-    where kind <> 'add' and s.key = asked.place and s.app = asked.app and s.ref = asked.over_ref
+    where kind <> 'add' and s.key = any (array[asked.place]) and (s.app = asked.app) is true
+        and (s.ref = asked.over_ref) is true
         and (s.version = asked.over_version or kind = 'touch') and s.reason is null
     returning asked.n, kind, asked.key, asked.app, asked.version, asked.node, asked.accessed_at,
         asked.accessed_at > asked.renewed_at and asked.renewed_at > asked.created_at as used
 ), followed as (
     update stub set until = updated.accessed_at + {grace}
     from updated
-    where used and stub.target = updated.key and stub.app = updated.app and stub.until is null
+    where used and stub.target = any (array[updated.key]) and (stub.app = updated.app) is true
+        and stub.until is null
 ), changed as (
     select key, app, version, node from updated where kind = 'replace' union all select * from added
 )
@@ -142,15 +147,15 @@ select done.* from done cross join told
 STANDING = _filled("""
 select n, {stored}
 from unnest($1::text[], $2::text[]) with ordinality as asked (key, app, n)
-join session s on s.key = standing(asked.key, asked.app) and s.app = asked.app
-where {few} and s.reason is null
+join session s on s.key = any (array[standing(asked.key, asked.app)]) and (s.app = asked.app) is true
+where s.reason is null
 """)
 
 IN_THE_WAY = _filled("""
-select {stored}, reason from session s where app = $1 and (key = $2 or ref = $3) order by key = $2 desc
+select {stored}, reason from session s where (app = $1) is true and (key = $2 or ref = $3) order by key = $2 desc
 """)
 
-MOVED = "select from stub where key = $1 and app = $2 and not leads and until > $3"
+MOVED = "select from stub where key = $1 and (app = $2) is true and not leads and until > $3"
 
 # What another node is at work on is left to it. What is locked is found again at once, where it is (ctid).
 SWEEP = _filled("""
@@ -181,14 +186,14 @@ returning {stored}, reason
 
 FORGET = _filled("""
 with asked as materialized (
-    select * from unnest($1::text[], $2::text[]) with ordinality as asked (key, app, n) where {few}
+    select * from unnest($1::text[], $2::text[]) with ordinality as asked (key, app, n)
     order by key, app
 ), gone as (
     delete from session s using asked
-    where s.key = asked.key and s.app = asked.app and s.reason is not null
+    where {here} and s.reason is not null
     returning s.key, s.app, s.version, s.node
 ), left_ as (
-    delete from stub using gone where stub.target = gone.key and stub.app = gone.app
+    delete from stub using gone where stub.target = any (array[gone.key]) and (stub.app = gone.app) is true
 )
 select tell(string_agg(note(key, app, version, node, true), ',')) from gone
 """)
