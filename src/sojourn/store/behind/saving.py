@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
@@ -53,6 +55,7 @@ class Saving:
         self._dropped = dropped
         self._turns = Turns()
         self._passing: set[Place] = set()
+        self._endings: set[asyncio.Future[None]] = set()
 
     async def settle(self, place: Place) -> None:
         """Wait for those who pass the queue by with this session: until then there is nothing to queue over."""
@@ -100,6 +103,17 @@ class Saving:
         if not look.overtaken:
             self._known.saved(record)
         return answer
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Sessions are being ended here: until it is known which, nothing that is queued of them is given up."""
+        over = asyncio.get_running_loop().create_future()
+        self._endings.add(over)
+        try:
+            yield
+        finally:
+            self._endings.discard(over)
+            over.set_result(None)
 
     def ended(self, key: str, app: str, ended: Record | None) -> Record | None:
         """What a session held that has ended, as `ended`, with what is queued of it; it is queued no more.
@@ -151,6 +165,8 @@ class Saving:
         except Conflict as conflict:
             await self._rebase(entry, conflict.stored)
         except Gone:
+            if self._endings:  # it may be one of those: then they take along what is queued
+                await asyncio.wait(self._endings)
             self._give_up(entry)
         except OutcomeUnknown:
             raise  # it is found out at the next attempt

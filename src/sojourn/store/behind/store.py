@@ -161,10 +161,13 @@ class BehindStore(Around):
     ) -> list[Record]:
         """As `Admits`."""
         admit = super().admit
-        evicted = await self._save(
-            record, over, lambda base: admit(record, over=base, limit=limit, when_full=when_full, lease=lease)
-        )
-        return [self._saving.ended(each.key, each.app, each) or each for each in evicted]
+
+        async def send(base: Record | None) -> list[Record]:
+            with self._saving.ending():
+                evicted = await admit(record, over=base, limit=limit, when_full=when_full, lease=lease)
+                return [self._saving.ended(each.key, each.app, each) or each for each in evicted]
+
+        return await self._save(record, over, send)
 
     async def touch(self, record: Record) -> bool:
         """As `Store`; what is queued takes the times along."""
@@ -219,29 +222,34 @@ class BehindStore(Around):
         """As `Store`; what is queued is forgotten as well."""
         entry, ref = self._queue.at(key, app), self._known.ref_at(key, app)
         place = entry.place if entry is not None else None if ref is None else (ref, app)
-        try:
-            deleted = await self.inner.delete(key, app)
-        except BaseException:
-            self._known.lost((key, app))  # it may have happened
-            raise
+        with self._saving.ending():
+            try:
+                deleted = await self.inner.delete(key, app)
+            except BaseException:
+                self._known.lost((key, app))  # it may have happened
+                raise
+            self._deleted(key, app, place, deleted=deleted)
+        if deleted and place is None:
+            await self._find_deleted(key, app)
+        return deleted
+
+    def _deleted(self, key: str, app: str, place: Place | None, *, deleted: bool) -> None:
         if not deleted:
             self._saving.absent(key, app)
-        elif place is None:
-            await self._find_deleted(key, app)
-        else:
+        elif place is not None:
             self._known.lost((key, app), place)
             if (entry := self._queue.by(place)) is not None:
                 self._queue.close(entry)
-        return deleted
 
     async def end(self, key: str, app: str, *, reason: Reason, lease: float) -> Record | None:
         """As `Sweeps`, with what is queued."""
-        try:
-            ended = await super().end(key, app, reason=reason, lease=lease)
-        except BaseException:
-            self._known.lost((key, app))
-            raise
-        return self._saving.ended(key, app, ended)
+        with self._saving.ending():
+            try:
+                ended = await super().end(key, app, reason=reason, lease=lease)
+            except BaseException:
+                self._known.lost((key, app))  # it may have happened
+                raise
+            return self._saving.ended(key, app, ended)
 
     async def claim(self, *, limit: int, lease: float) -> list[Ending]:
         """As `Sweeps`, with what is queued."""
@@ -250,13 +258,14 @@ class BehindStore(Around):
             if entry.base.expires_at <= now:  # it may be in use here
                 with contextlib.suppress(StoreError):
                     await self._saving.save(entry)
-        return [
-            Ending(
-                record=self._saving.ended(ending.record.key, ending.record.app, ending.record) or ending.record,
-                reason=ending.reason,
-            )
-            for ending in await super().claim(limit=limit, lease=lease)
-        ]
+        with self._saving.ending():
+            return [
+                Ending(
+                    record=self._saving.ended(ending.record.key, ending.record.app, ending.record) or ending.record,
+                    reason=ending.reason,
+                )
+                for ending in await super().claim(limit=limit, lease=lease)
+            ]
 
     async def _find_deleted(self, key: str, app: str) -> None:
         """Take what was deleted from the queue, though it is not known which session that was.
