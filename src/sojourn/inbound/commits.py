@@ -21,7 +21,8 @@ from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.settings import Rules
 from sojourn.inbound.touches import Touches
 from sojourn.inbound.turns import Turn, Turns
-from sojourn.store.base import Admits, Ending, Moves, Store, power
+from sojourn.store.base import Admits, Ending, Moves, Opens, Store, power
+from sojourn.store.stack import is_remote
 
 __all__ = ["Commits"]
 
@@ -37,6 +38,7 @@ class Commits:
         """`store`: what is written to. `listeners`: who is told of it. `endings`: ends what the visitor ended."""
         self.touches = Touches(store)
         self._store = store
+        self._unopened = power(store, Opens) if is_remote(store) else None
         self._moves = power(store, Moves)
         self._admits = power(store, Admits)
         self._endings = endings
@@ -53,6 +55,9 @@ class Commits:
         `fences`: make a new version of it, changed or not. Raises `Contradiction`, `Overtaken`, `LeaseLost` or
         `StoreUnavailable`; then nothing was written.
         """
+        if self._unopened is not None and session.record is None and (changes or session.renewing):
+            await self._unopened.open()  # or a session would begin by the clock of this machine
+            self._unopened = None
         use, found = self._use(session, changes, counts=counts, fences=fences), session.record
         outcome = self._conclude(use, found)
         if outcome.write in ("nothing", "touch"):  # nobody has to be waited for

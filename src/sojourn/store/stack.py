@@ -14,7 +14,7 @@ import msgspec
 from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
 from sojourn.errors import SettingError, StoreDamaged, StoreTooNew, StoreUnavailable
-from sojourn.store.base import Opens, Store, Tells, power
+from sojourn.store.base import Opens, Store, Tells, Watches, power
 from sojourn.store.behind import Behind, BehindStore
 from sojourn.store.near import Near, NearStore
 
@@ -54,7 +54,8 @@ def stacked(
     """
     if outer.seal is not None:
         store = _sealed(store, outer.seal, unreadable)
-    near = Near() if outer.near == NEAR and is_remote(store) else outer.near
+    pays = is_remote(store) and power(store, Watches) is not None
+    near = outer.near if outer.near != NEAR else Near() if pays else None
     if isinstance(near, Near):
         store = NearStore(store, near, node=outer.node, clock=clock)
     if outer.behind is not None:
