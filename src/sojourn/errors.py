@@ -9,7 +9,7 @@
     │   ├── NotStorable         a value that no store can keep
     │   ├── Unreadable          a stored attribute that cannot be read (also a KeyError)
     │   ├── ViewMismatch        stored data that does not fit the type of a view
-    │   ├── Contradiction       two requests changed one attribute, and `on_conflict="fail"`
+    │   ├── Contradiction       two requests changed one attribute, and that is refused
     │   ├── Occupied            another request had the session to itself for too long
     │   └── LeaseLost           the sole right to the session ran out before the changes were stored
     └── StoreError              what a store can answer besides its result
@@ -118,7 +118,10 @@ class ViewMismatch(SessionError):
 
 
 class Contradiction(SessionError):
-    """Two requests changed the same attributes, and the session is set to refuse that (`on_conflict="fail"`)."""
+    """Two requests changed the same attributes, and the session is set to refuse that (`on_conflict="fail"`).
+
+    Also raised when an object was changed that another request has replaced since it was handed out.
+    """
 
     status_hint = 409
 
