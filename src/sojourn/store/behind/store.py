@@ -47,19 +47,19 @@ class BehindStore(Around):
         inner: Store,
         behind: Behind | None = None,
         *,
-        clock: Clock = time.time,
+        clock: Clock | None = None,
         dropped: Callable[[Record], None] | None = None,
     ) -> None:
         """`inner`: nobody else may write to it from this process.
 
-        `clock`: tells the time where `inner` does not. `dropped`: told of the newest record of a session whose queued
+        `clock`: tells the time in seconds since the epoch; when it is None, that is the clock of `inner`. `dropped`: told of the newest record of a session whose queued
         changes are not stored: it has ended or changed hands elsewhere, or the store was away when this node stopped.
         """
         super().__init__(inner)
         self.behind = behind if behind is not None else Behind()
         self.counts = Counts()
         tells = power(inner, Tells)
-        self._now = clock if tells is None else tells.now
+        self._now = clock if clock is not None else time.time if tells is None else tells.now
         self._recalls = power(inner, Recalls)
         self._queue = Queue()
         self._known = Known(max(self.behind.queue_size, 10_000))
