@@ -92,7 +92,7 @@ class Line:
         if isinstance(answer, NoScriptError):
             return lost(self.where, wrote=command.writes, late=late)
         if isinstance(answer, Exception):
-            meaning = explain(answer, self.where)
+            meaning = explain(answer, self.where, wrote=command.writes)
             if isinstance(meaning, StoreReadOnly):
                 self._drop()  # the address may name another server by now
             return meaning

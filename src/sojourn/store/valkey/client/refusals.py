@@ -32,10 +32,11 @@ class Ask(StoreUnavailable):
         self.place = (host, port)
 
 
+_FORBIDDEN = "forbids what the store needs; see the rights in ValkeyStore"
 _KINDS: tuple[tuple[type[Exception], type[StoreUnavailable], str], ...] = (
     (exceptions.OutOfMemoryError, StoreFull, "has no memory left (maxmemory); give it more, nothing stored is lost"),
     (exceptions.ReadOnlyError, StoreReadOnly, "is a replica and cannot be written; name the primary, or its sentinels"),
-    (exceptions.NoPermissionError, StoreUnavailable, "forbids what the store needs; see the rights in ValkeyStore"),
+    (exceptions.NoPermissionError, StoreUnavailable, _FORBIDDEN),
     (exceptions.AuthenticationError, StoreUnavailable, "refuses user or password; mend them in the address"),
     (exceptions.BusyLoadingError, StoreBusy, "is still loading its data; wait until it is done"),
 )
@@ -50,11 +51,15 @@ _CODES: dict[str, tuple[type[StoreUnavailable], str]] = {
 }
 
 
-def explain(error: Exception, where: str) -> StoreUnavailable:
+def explain(error: Exception, where: str, *, wrote: bool = False) -> StoreUnavailable:
     """What it means that the server at `where` refused a command: it did not happen.
 
-    The text of the server is not shown: it may hold what it was given.
+    Only a script that it stopped midway has perhaps written some of it (`wrote`: whether it would have). The text of
+    the server is not shown: it may hold what it was given.
     """
+    stopped = OutcomeUnknown if wrote else StoreUnavailable
+    if "ACL failure in script" in str(error):
+        return stopped(f"Valkey at {where} {_FORBIDDEN}")
     for kind, ours, meaning in _KINDS:
         if isinstance(error, kind):
             return ours(f"Valkey at {where} {meaning}")
@@ -62,7 +67,7 @@ def explain(error: Exception, where: str) -> StoreUnavailable:
     if code in ("MOVED", "ASK") and len(rest) == 2:
         host, _, port = rest[1].rpartition(":")
         return Moved("the cluster was reshaped; try again") if code == "MOVED" else Ask(host, int(port))
-    ours, meaning = _CODES.get(code, (StoreUnavailable, f"refused a command ({_plain(code)}); its log may say more"))
+    ours, meaning = _CODES.get(code, (stopped, f"refused a command ({_plain(code)}); its log may say more"))
     return ours(f"Valkey at {where} {meaning}")
 
 
