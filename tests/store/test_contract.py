@@ -11,6 +11,7 @@ import pytest
 from sojourn.store import Store
 from sojourn.store.memory import MemoryStore
 from sojourn.store.sqlite import SqliteStore
+from sojourn.store.sqlite.tier import Disk
 from sojourn.testing import FakeClock, StoreContract
 
 
@@ -20,8 +21,33 @@ class TestMemory(StoreContract):
         return MemoryStore(clock=clock)
 
     def raw_bytes(self, store: Store) -> Iterable[bytes]:
-        kept = {name: value for name, value in vars(store).items() if isinstance(value, dict)}
+        assert isinstance(store, MemoryStore)
+        kept = {name: value for name, value in vars(store._memory).items() if isinstance(value, dict)}
         yield msgspec.msgpack.encode({name: list(value.items()) for name, value in kept.items()})
+
+
+class TestMemoryThatIsFull(TestMemory):
+    """One session is in memory, all others are on disk."""
+
+    @pytest.fixture
+    def store(self, clock: FakeClock) -> MemoryStore:
+        return MemoryStore(entries=1, clock=clock)
+
+    def raw_bytes(self, store: Store) -> Iterable[bytes]:
+        assert isinstance(store, MemoryStore)
+        yield from super().raw_bytes(store)
+        for disk in store._tiers[1:]:
+            assert isinstance(disk, Disk)
+            assert disk._connection is not None
+            yield disk._connection.serialize()
+
+
+class TestMemoryThatIsFilledUp(TestMemory):
+    """Sessions are in memory and on disk."""
+
+    @pytest.fixture
+    def store(self, clock: FakeClock) -> MemoryStore:
+        return MemoryStore(entries=2, clock=clock)
 
 
 class TestSqlite(StoreContract):

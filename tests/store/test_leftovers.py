@@ -32,7 +32,9 @@ def any_store(request: pytest.FixtureRequest, clock: FakeClock) -> AnyStore:
 def left(store: AnyStore, path: Path) -> dict[str, int]:
     """How much a store keeps beside what it told those who watch."""
     if isinstance(store, MemoryStore):
-        kept = {name: len(value) for name, value in vars(store).items() if isinstance(value, dict)}
+        kept = {
+            name: len(value) for name, value in (vars(store) | vars(store._memory)).items() if isinstance(value, dict)
+        }
     else:
         connection = sqlite3.connect(path)
         tables = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]

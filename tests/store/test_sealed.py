@@ -32,7 +32,8 @@ class TestSealed(StoreContract):
 
     def raw_bytes(self, store: Store) -> Iterable[bytes]:
         assert isinstance(store, SealedStore)
-        kept = {name: value for name, value in vars(store.inner).items() if isinstance(value, dict)}
+        assert isinstance(store.inner, MemoryStore)
+        kept = {name: value for name, value in vars(store.inner._memory).items() if isinstance(value, dict)}
         yield msgspec.msgpack.encode({name: list(value.items()) for name, value in kept.items()})
 
 
@@ -48,12 +49,12 @@ def sealed(memory: MemoryStore) -> SealedStore:
 
 def tampered(memory: MemoryStore, record: Record, **fields: Any) -> None:
     """Change what is stored behind the back of the one who seals."""
-    stored = memory._records[record.key, record.app]
-    memory._records[record.key, record.app] = msgspec.structs.replace(stored, **fields)
+    stored = memory._memory._records[record.key, record.app]
+    memory._memory._records[record.key, record.app] = msgspec.structs.replace(stored, **fields)
 
 
 def at_rest(memory: MemoryStore, record: Record) -> bytes:
-    return memory._records[record.key, record.app].data
+    return memory._memory._records[record.key, record.app].data
 
 
 async def test_nothing_of_the_data_is_at_rest(memory: MemoryStore, sealed: SealedStore, clock: FakeClock) -> None:
@@ -137,8 +138,8 @@ async def test_a_session_put_under_a_key_of_the_thiefs_does_not_open(
     alices = records.new(clock, data=SECRET, principal="alice")
     await sealed.save(alices, over=None)
     stolen = records.new(clock).key
-    memory._records[stolen, alices.app] = msgspec.structs.replace(
-        memory._records.pop((alices.key, alices.app)), key=stolen
+    memory._memory._records[stolen, alices.app] = msgspec.structs.replace(
+        memory._memory._records.pop((alices.key, alices.app)), key=stolen
     )
     assert await sealed.load(stolen, alices.app) is None
 
@@ -231,7 +232,7 @@ async def test_what_a_lost_key_sealed_is_absent_swept_and_announced(
     with pytest.raises(codec.Undecodable):
         codec.read(claimed[lost.ref].data)
     await node.forget(list(claimed.values()))
-    assert not memory._records
+    assert not memory._memory._records
 
 
 async def test_what_does_not_open_can_be_ended(memory: MemoryStore, sealed: SealedStore, clock: FakeClock) -> None:
@@ -241,7 +242,7 @@ async def test_what_does_not_open_can_be_ended(memory: MemoryStore, sealed: Seal
     assert ended is not None
     assert ended.ref == lost.ref
     await sealed.forget([ended])
-    assert not memory._records
+    assert not memory._memory._records
 
 
 async def test_whoever_is_evicted_is_announced_with_what_it_held(sealed: SealedStore, clock: FakeClock) -> None:

@@ -53,6 +53,14 @@ def test_settings_of_sqlite_have_defaults_and_can_be_given() -> None:
     assert (other._durability, other._busy) == ("full", 0.0)
 
 
+def test_the_ceiling_of_memory_can_be_given() -> None:
+    usual, other = open_store("memory:"), open_store("memory:?entries=5&full=refuse")
+    assert isinstance(usual, MemoryStore)
+    assert isinstance(other, MemoryStore)
+    assert (usual._entries, usual._full) == (100_000, "swap")
+    assert (other._entries, other._full) == (5, "refuse")
+
+
 async def test_a_store_uses_the_clock_that_is_given() -> None:
     clock = FakeClock(17.0)
     for url in ("memory:", "sqlite:///a.db"):
@@ -91,7 +99,16 @@ BAD = {
     " sqlite:///a.db": "names no store",
     "memory:x": "just memory:",
     "memory:///": "just memory:",
-    "memory:?limit=5": "just memory:",
+    "memory:?limit=5": "unknown setting limit; there are entries and full",
+    "memory:?entries=": "entries",
+    "memory:?entries=many": "entries",
+    "memory:?entries=0": "entries",
+    "memory:?entries=-1": "entries",
+    "memory:?entries=1.5": "entries",
+    "memory:?entries=1&entries=2": "entries",
+    "memory:?full=": "give swap or refuse",
+    "memory:?full=grow": "give swap or refuse",
+    "memory:x?entries=5": "just memory:",
     "sqlite:": "write sqlite:///file.db",
     "sqlite:a.db": "write sqlite:///file.db",
     "sqlite://": "write sqlite:///file.db",

@@ -37,7 +37,7 @@ class TestNearMemory(StoreContract):
     def raw_bytes(self, store: Store) -> Iterable[bytes]:
         assert isinstance(store, NearStore)
         assert isinstance(store.inner, MemoryStore)
-        yield dump(store.inner)
+        yield dump(store.inner._memory)
         yield dump(store._copies.entries)
 
 

@@ -15,7 +15,7 @@ from sojourn.errors import (
     StoreUnavailable,
 )
 
-__all__ = ["connect", "explain", "identity", "made", "prepare"]
+__all__ = ["connect", "explain", "identity", "made", "make", "prepare"]
 
 APPLICATION = 0x534F4A4E  # "SOJN": tells our file from another application's
 
@@ -124,16 +124,21 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         return
     connection.execute("begin immediate")  # one process makes the schema, the others wait and find it
     try:
-        for step in _STEPS[_version(connection, path) :]:
-            for statement in step.split(";"):
-                connection.execute(statement)
-        connection.execute(f"pragma application_id = {APPLICATION}")
-        connection.execute(f"pragma user_version = {VERSION}")
+        make(connection, above=_version(connection, path))
         connection.execute("commit")
     except BaseException:
         if connection.in_transaction:
             connection.execute("rollback")
         raise
+
+
+def make(connection: sqlite3.Connection, *, above: int = 0) -> None:
+    """Make what the versions above this one have, in the transaction of the caller."""
+    for step in _STEPS[above:]:
+        for statement in step.split(";"):
+            connection.execute(statement)
+    connection.execute(f"pragma application_id = {APPLICATION}")
+    connection.execute(f"pragma user_version = {VERSION}")
 
 
 def made(connection: sqlite3.Connection, path: Path) -> bool:

@@ -12,7 +12,7 @@ from sojourn.store.base import Query
 from sojourn.store.sqlite import rows
 from sojourn.store.sqlite.changes import note
 
-__all__ = ["check", "delete", "find", "load", "moved", "save", "touch", "unclaimed"]
+__all__ = ["check", "delete", "find", "load", "moved", "remove", "save", "target", "touch", "unclaimed"]
 
 _LOAD = f"select {rows.COLUMNS} from session where key = ? and app = ? and claimed_until is null"  # noqa: S608 - names of columns
 _INSERT = f"insert into session ({rows.COLUMNS}) values ({', '.join('?' * len(rows.FIELDS))})"  # noqa: S608
@@ -61,7 +61,7 @@ def check(connection: sqlite3.Connection, record: Record, over: Record | None, n
 
 def _create(connection: sqlite3.Connection, record: Record, now: float) -> None:
     for stored in _in_the_way(connection, record, now):
-        _remove(connection, stored)
+        remove(connection, stored)
     connection.execute(_INSERT, rows.row(record))
     note(connection, record)
 
@@ -79,7 +79,7 @@ def _in_the_way(connection: sqlite3.Connection, record: Record, now: float) -> l
             raise Conflict
         if stored.expires_at > now:
             raise Conflict(stored)
-    stub = _target(connection, record)
+    stub = target(connection, record)
     if stub is not None and all(stub != stored.key for stored in expired):
         raise Conflict
     return expired
@@ -126,7 +126,7 @@ def _make_sure(connection: sqlite3.Connection, record: Record, over: Record) -> 
         "select 1 from session where app = ? and (key = ? or ref = ?) and key <> ?",
         (record.app, record.key, record.ref, over.key),
     ).fetchone()
-    if taken or _target(connection, record) is not None:
+    if taken or target(connection, record) is not None:
         raise Conflict
 
 
@@ -144,7 +144,7 @@ def delete(connection: sqlite3.Connection, key: str, app: str) -> bool:
     stored = unclaimed(connection, key, app)
     if stored is None:
         return False
-    _remove(connection, stored)
+    remove(connection, stored)
     return True
 
 
@@ -183,7 +183,7 @@ def _find(connection: sqlite3.Connection, wanted: list[tuple[str, Any]], limit: 
     return [rows.record(row) for row in found]
 
 
-def _target(connection: sqlite3.Connection, record: Record) -> str | None:
+def target(connection: sqlite3.Connection, record: Record) -> str | None:
     """Where the stub leads that is in the place of `record`."""
     row = connection.execute("select target from stub where key = ? and app = ?", (record.key, record.app)).fetchone()
     return None if row is None else row[0]
@@ -216,7 +216,8 @@ def _used(connection: sqlite3.Connection, record: Record) -> None:
         )
 
 
-def _remove(connection: sqlite3.Connection, record: Record) -> None:
+def remove(connection: sqlite3.Connection, record: Record) -> None:
+    """Remove a record with its stubs, and tell it."""
     place = (record.key, record.app)
     connection.execute("delete from session where key = ? and app = ?", place)
     connection.execute("delete from stub where target = ? and app = ?", place)

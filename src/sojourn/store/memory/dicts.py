@@ -1,0 +1,205 @@
+"""Dicts: the tier that is in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from sojourn.core.events import Reason
+from sojourn.core.lifetime import GRACE
+from sojourn.core.record import Record
+from sojourn.store.base import SWEEP_DELAY, Ending, Query
+from sojourn.store.memory.tier import Found, Left, Tell, page
+
+__all__ = ["Dicts"]
+
+Place = tuple[str, str]  # key, app
+
+
+class _Stub(msgspec.Struct):
+    to: str
+    leads: bool  # False after a sign-in
+    until: float | None  # None: as long as the new key has not been used
+
+
+class _Claim(msgspec.Struct):
+    until: float
+    reason: Reason
+
+
+class Dicts:
+    """A `Tier` of dicts."""
+
+    def __init__(self, tell: Tell) -> None:
+        """`tell` is called with every change."""
+        self._tell = tell
+        self._records: dict[Place, Record] = {}
+        self._refs: dict[Place, str] = {}  # ref, app → key
+        self._principals: dict[Place, dict[str, None]] = {}  # principal, app → keys
+        self._stubs: dict[Place, _Stub] = {}
+        self._behind: dict[Place, list[Place]] = {}  # where the stubs are that lead to a record
+        self._claims: dict[Place, _Claim] = {}
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def load(self, key: str, app: str, now: float) -> Record | None:
+        """As `Tier`."""
+        record = self._records.get((key, app))
+        if record is None:
+            stub = self._stubs.get((key, app))
+            if stub is None or not stub.leads or (stub.until is not None and stub.until <= now):
+                return None
+            record = self._records.get((stub.to, app))
+        return record if record is not None and self._lives(record, now) else None
+
+    def moved(self, key: str, app: str, now: float) -> bool:
+        """As `Tier`."""
+        stub = self._stubs.get((key, app))
+        return stub is not None and not stub.leads and stub.until is not None and stub.until > now
+
+    def unclaimed(self, key: str, app: str) -> Record | None:
+        """As `Tier`."""
+        stub = self._stubs.get((key, app))
+        place = (stub.to if stub is not None and stub.leads else key, app)
+        return None if place in self._claims else self._records.get(place)
+
+    def found(self, record: Record) -> list[Found]:
+        """As `Tier`."""
+        keys = {record.key: True, self._refs.get((record.ref, record.app), record.key): True}
+        places = [(key, record.app) for key in keys if (key, record.app) in self._records]
+        return [Found(self._records[place], place in self._claims) for place in places]
+
+    def target(self, record: Record) -> str | None:
+        """As `Tier`."""
+        stub = self._stubs.get((record.key, record.app))
+        return None if stub is None else stub.to
+
+    def of_principal(self, principal: str, app: str, now: float) -> list[Record]:
+        """As `Tier`."""
+        found = [self._records[key, app] for key in self._principals.get((principal, app), ())]
+        return [each for each in found if self._lives(each, now)]
+
+    def put(self, record: Record, over: Record | None, now: float) -> None:
+        """As `Tier`."""
+        if over is not None:
+            self._unlist(self._records[over.key, over.app])
+            if record.key != over.key:
+                self._leave_stub(over, record, now)
+        self._records[record.key, record.app] = record
+        self._refs[record.ref, record.app] = record.key
+        if record.principal is not None:
+            self._principals.setdefault((record.principal, record.app), {})[record.key] = None
+        self._used(record)
+        self._tell(Left(record.key, record.app, record.version, record.node, ended=False))
+
+    def touch(self, record: Record) -> bool:
+        """As `Tier`."""
+        place = (record.key, record.app)
+        stored = self._records.get(place)
+        if stored is None or stored.ref != record.ref or place in self._claims:
+            return False
+        self._records[place] = msgspec.structs.replace(
+            stored,
+            accessed_at=max(stored.accessed_at, record.accessed_at),
+            expires_at=min(max(stored.expires_at, record.expires_at), stored.absolute_at),
+        )
+        self._used(record)
+        return True
+
+    def remove(self, record: Record) -> None:
+        """As `Tier`."""
+        place = (record.key, record.app)
+        del self._records[place]
+        self._unlist(record)
+        self._claims.pop(place, None)
+        for stub in self._behind.pop(place, ()):
+            del self._stubs[stub]
+        self._tell(Left(record.key, record.app, record.version, record.node, ended=True))
+
+    def end(self, record: Record, reason: Reason, until: float) -> None:
+        """As `Tier`."""
+        self._claims[record.key, record.app] = _Claim(until, reason)
+        self._tell(Left(record.key, record.app, record.version, record.node, ended=True))
+
+    def claim(self, now: float, limit: int, lease: float) -> list[Ending]:
+        """As `Tier`."""
+        self._forget_stubs(now)
+        claimed: list[Ending] = []
+        for place, record in self._records.items():
+            if len(claimed) == limit:
+                break
+            claim = self._claims.get(place)
+            if (record.expires_at + SWEEP_DELAY if claim is None else claim.until) <= now:
+                expired: Reason = "absolute" if record.expires_at >= record.absolute_at else "idle"
+                reason = expired if claim is None else claim.reason
+                self._claims[place] = _Claim(now + lease, reason)
+                claimed.append(Ending(record=record, reason=reason))
+        return claimed
+
+    def forget(self, records: Sequence[Record]) -> None:
+        """As `Tier`."""
+        for place in [(record.key, record.app) for record in records]:
+            if place in self._claims:
+                self.remove(self._records[place])
+
+    def find(self, query: Query, limit: int, after: str, now: float) -> list[Record]:
+        """As `Tier`."""
+        if query.principal is not None and query.app is not None:
+            among = self.of_principal(query.principal, query.app, now)
+        else:
+            among = [each for each in self._records.values() if self._lives(each, now)]
+        return page((each for each in among if each.ref > after and _fits(each, query)), limit)
+
+    def _lives(self, record: Record, now: float) -> bool:
+        return record.expires_at > now and (record.key, record.app) not in self._claims
+
+    def _leave_stub(self, old: Record, new: Record, now: float) -> None:
+        leads = new.epoch == old.epoch
+        until = None if leads else now + GRACE
+        left = (old.key, old.app)
+        behind = self._behind.pop(left, [])
+        for place in behind:
+            stub = self._stubs[place]
+            stub.to = new.key
+            if stub.leads and not leads:  # left at this sign-in, as the key before the last
+                stub.leads, stub.until = False, until
+        self._stubs[left] = _Stub(new.key, leads, until)
+        self._behind[new.key, new.app] = [*behind, left]
+        del self._records[left]
+        self._tell(Left(old.key, old.app, new.version, new.node, ended=True))
+
+    def _used(self, record: Record) -> None:
+        """Once the new key is in use, the old ones are followed for the grace time alone."""
+        if record.accessed_at > record.renewed_at > record.created_at:
+            for place in self._behind.get((record.key, record.app), ()):
+                if self._stubs[place].until is None:
+                    self._stubs[place].until = record.accessed_at + GRACE
+
+    def _forget_stubs(self, now: float) -> None:
+        # A stub that is not followed any more still tells a slow save where its session went.
+        over = [place for place, stub in self._stubs.items() if stub.until is not None and stub.until + GRACE <= now]
+        for place in over:
+            stub = self._stubs.pop(place)
+            self._behind[stub.to, place[1]].remove(place)
+
+    def _unlist(self, record: Record) -> None:
+        self._refs.pop((record.ref, record.app), None)
+        if record.principal is not None:
+            keys = self._principals[record.principal, record.app]
+            del keys[record.key]
+            if not keys:
+                del self._principals[record.principal, record.app]
+
+
+def _fits(record: Record, query: Query) -> bool:
+    return all(
+        (
+            query.app is None or record.app == query.app,
+            query.ref is None or record.ref == query.ref,
+            query.principal is None or record.principal == query.principal,
+            query.node is None or record.node == query.node,
+            query.accessed_before is None or record.accessed_at < query.accessed_before,
+        )
+    )
