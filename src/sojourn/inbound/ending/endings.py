@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
+from typing import Protocol
 
 from sojourn.core.events import Reason, SessionEnded
 from sojourn.core.record import Record
@@ -18,6 +20,14 @@ __all__ = ["LEASE", "Endings"]
 LEASE = 60.0  # seconds a node may take to announce what it has claimed before another does it again
 
 _log = logging.getLogger(__name__)
+
+
+class Find(Protocol):
+    """A search that is done page by page."""
+
+    def __call__(self, *, after: str) -> Awaitable[list[Record]]:
+        """The page after that ref."""
+        ...
 
 
 class Endings:
@@ -54,6 +64,22 @@ class Endings:
         if doubt and self._sweeps is None:  # a store that sweeps has kept it, and announces it when the lease is over
             self._tell(record, reason)
         return doubt
+
+    async def end_all(self, find: Find, *, but: str | None, begun: float) -> int:
+        """End what `find` finds, page by page, except the session of the ref `but`. Returns how many there were.
+
+        In further rounds, since a search may pass over a session that gets a new id at that moment; those leave what
+        was created after `begun` alone, or they would not end while visitors come.
+        """
+        ended = 0
+        while True:
+            before, after = ended, ""
+            while page := await find(after=after):
+                old = [record for record in page if record.ref != but and (not before or record.created_at <= begun)]
+                ended += sum(await asyncio.gather(*(self.end(record, "revoked") for record in old)))
+                after = page[-1].ref
+            if ended == before:
+                return ended
 
     async def announce(self, endings: Sequence[Ending]) -> None:
         """Tell of sessions that were claimed, and forget them."""
