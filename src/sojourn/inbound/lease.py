@@ -15,6 +15,7 @@ from sojourn.store.base import Leases
 __all__ = ["SECONDS", "Lease"]
 
 SECONDS = 10.0  # how long a session stays taken when its holder dies
+EVERY = SECONDS / 3  # seconds after which it is prolonged
 
 
 class Lease:
@@ -84,7 +85,7 @@ class Lease:
     async def _keep(self) -> None:
         while not self.lost:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), SECONDS / 3)
+                await asyncio.wait_for(self._over.wait(), EVERY)
                 return
             with contextlib.suppress(StoreError):  # asked again, as long as it may still be ours
                 await self._prolong()

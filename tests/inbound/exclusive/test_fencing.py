@@ -176,7 +176,7 @@ async def test_a_holder_that_dies_frees_it(known: Visitor, clock: FakeClock, sto
 async def test_it_is_prolonged_while_the_block_lasts(
     known: Visitor, store: WatchedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease, "SECONDS", 0.03)
+    monkeypatch.setattr(lease, "EVERY", 0.01)
     asked = asyncio.Queue[None]()
 
     async def count(*_: Any) -> None:
@@ -191,14 +191,14 @@ async def test_it_is_prolonged_while_the_block_lasts(
 
     await known.ask(act)
     assert await stored(known) == {"n": 1}
-    assert store.calls[-2] == "release"
+    assert "release" in store.calls
 
 
 async def test_it_is_given_back_when_nobody_asks_for_it_any_more(
     known: Visitor, store: WatchedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or the answer to a question that is under way would take it again."""
-    monkeypatch.setattr(lease, "SECONDS", 0.03)
+    monkeypatch.setattr(lease, "EVERY", 0.01)
 
     prolonging = Gate()
 
@@ -220,7 +220,7 @@ async def test_it_is_given_back_when_nobody_asks_for_it_any_more(
 async def test_it_is_asked_for_again_when_the_store_was_out_of_reach(
     known: Visitor, store: WatchedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease, "SECONDS", 0.3)
+    monkeypatch.setattr(lease, "EVERY", 0.01)
     again = asyncio.Event()
 
     async def succeed(*_: Any) -> None:
