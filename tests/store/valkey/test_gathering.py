@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from tests.fixtures.valkeys import Cluster, ValkeyServer
 from tests.store.valkey.relay import relayed
 
+from sojourn.core.record import Record
 from sojourn.errors import Conflict
 from sojourn.store.valkey import ValkeyStore
 from sojourn.testing import FakeClock
@@ -20,11 +21,11 @@ MANY = 64
 
 
 @pytest.fixture
-def clock() -> Iterator[FakeClock]:
-    yield FakeClock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
-async def created(store: ValkeyStore, clock: FakeClock, number: int = MANY) -> AsyncIterator[records.Record]:
+async def created(store: ValkeyStore, clock: FakeClock, number: int = MANY) -> AsyncIterator[Record]:
     for _ in range(number):
         record = records.new(clock)
         await store.save(record, over=None)
@@ -133,7 +134,7 @@ def test_a_process_that_has_used_a_store_may_fork(valkey_url: str, clock: FakeCl
         runner.run(store.close())
 
 
-async def in_the_child(store: ValkeyStore, record: records.Record) -> None:
+async def in_the_child(store: ValkeyStore, record: Record) -> None:
     assert await store.load(record.key, record.app) == record
     await store.save(records.newer(record), over=record)
     await store.close()

@@ -53,7 +53,7 @@ async def full_life(store: ValkeyStore, clock: FakeClock) -> None:
     await store.save(used, over=new)
     clock.advance(seconds=1)
     signed = records.signed_in(used, clock)
-    await store.admit(signed, over=used, limit=3, when_full="refuse", lease=LEASE)
+    await store.admit(signed, over=used, limit=9, when_full="refuse", lease=LEASE)
     assert await store.hold(signed, "n1", seconds=5)
     await store.touch(records.used(signed, clock))
 
