@@ -56,14 +56,14 @@ class Plan:
     """Seconds between two requests of a client."""
     faults: Sequence[str] | None = None
     """None: all that the store can have."""
-    near: bool = True
-    """Whether the nodes have a near cache."""
+    silence: float | None = Near().silence
+    """Of the near cache of the nodes (see `Near`); None: they have none."""
     build: str | None = None
     """One of `broken.BUILDS`; None for the product as it is."""
 
     @property
     def bounds(self) -> Bounds:
-        return Bounds(watch=Near().silence if self.near else 0.0, lease=LEASE, idle=IDLE, slack=IDLE / 20, clock=0.5)
+        return Bounds(watch=self.silence or 0.0, lease=LEASE, idle=IDLE, slack=IDLE / 20, clock=0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,7 @@ async def _ground(plan: Plan, directory: Path) -> AsyncIterator[tuple[StoreServe
         addresses = [server.address(each.port) for each in proxies] or [server.address(0)] * NODES
         waits = {"idle": IDLE, "lease": LEASE, "sweep_delay": SWEEP_DELAY, "sweep_every": SWEEP_EVERY}
         nodes = await stack.enter_async_context(
-            fleet(addresses, directory, waits=waits, near=plan.near, build=plan.build)
+            fleet(addresses, directory, waits=waits, silence=plan.silence, build=plan.build)
         )
         yield server, proxies, nodes
 
@@ -181,7 +181,7 @@ def main() -> int:
             pairs=each,
             guests=each,
             faults=options.fault,
-            near=kind != "sqlite" or options.near,
+            silence=Near().silence if kind != "sqlite" or options.near else None,
             build=options.broken,
         )
         try:

@@ -30,7 +30,6 @@ KINDS = {
     "hang-watch": "a node's watch falls silent",
     "slow-watch": "a node is told late of changes",
 }
-_ON_NODES = ("kill", "pause", "skew")
 _ON_THE_WAY = ("cut", "refuse", "delay", "hang", "half", "cut-watch", "hang-watch", "slow-watch")
 
 
@@ -42,7 +41,7 @@ def fitting(store: StoreServer) -> list[str]:
 
 
 class Script:
-    """Injects faults, two at a time: one of a node, one on the way to the store."""
+    """Injects faults, up to three at a time: one of a node or the store, and one on each node's way to the store."""
 
     def __init__(
         self, nodes: Sequence[Node], proxies: Sequence[Proxy], store: StoreServer, *, watch: float, seed: int
@@ -59,9 +58,11 @@ class Script:
     async def run(self, kinds: Iterable[str], until: float) -> None:
         """Faults of those kinds until that time, each as often as the others; healed when this returns."""
         kinds = list(kinds)
-        lanes = [[kind for kind in kinds if kind in _ON_NODES], [kind for kind in kinds if kind not in _ON_NODES]]
+        on_the_way = [kind for kind in kinds if kind in _ON_THE_WAY]
+        others = [kind for kind in kinds if kind not in _ON_THE_WAY]
+        lanes = [(others, range(len(self._nodes))), *((on_the_way, [index]) for index in range(len(self._proxies)))]
         try:
-            await asyncio.gather(*(self._lane(lane, until) for lane in lanes if lane))
+            await asyncio.gather(*(self._lane(lane, indexes, until) for lane, indexes in lanes if lane))
             await asyncio.sleep(until - time.monotonic())
         finally:
             await self.heal()
@@ -75,13 +76,13 @@ class Script:
             node.skew(0)
         await asyncio.gather(*(self._revive(node) for node in self._nodes))
 
-    async def _lane(self, kinds: Sequence[str], until: float) -> None:
+    async def _lane(self, kinds: Sequence[str], indexes: Sequence[int], until: float) -> None:
         while True:
             for kind in self._chance.sample(kinds, len(kinds)):
                 await asyncio.sleep(self._chance.uniform(*CALM))
                 if time.monotonic() >= until:
                     return
-                await self._inject(kind, self._chance.randrange(len(self._nodes)))
+                await self._inject(kind, self._chance.choice(indexes))
 
     async def _inject(self, kind: str, index: int) -> None:
         begun_at = time.monotonic()
@@ -150,12 +151,15 @@ class Script:
         self._proxies[index].cut(watches_only=True)
 
     async def _hang_watch(self, index: int) -> None:
+        if self._chance.random() < 0.5:  # it becomes slow before
+            self._proxies[index].watch_delay = self._watch * 0.45
+            await self._last(self._watch / 2, self._watch)
         self._proxies[index].hang_watches()
-        await self._while_broken(index, 1, self._watch + 2)
+        await self._while_broken(index, 1, 2 * self._watch)
 
     async def _slow_watch(self, index: int) -> None:
         self._proxies[index].watch_delay = self._chance.choice((0.1, 0.5, self._watch * 0.7))
-        await self._while_broken(index, 1, self._watch + 1)
+        await self._while_broken(index, 1, 2 * self._watch + 1)
 
     async def _while_broken(self, index: int, at_least: float, at_most: float) -> None:
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.faults.ground.broken import BUILDS
 from tests.faults.run import Plan, run
-from tests.faults.test_faults import silent
+from tests.faults.test_faults import SILENCE, silent
 
 LOST, BACK = "no acknowledged write lost", "reads never go back"
 STALE, ENDED, ONCE = "staleness within the watch bound", "ended stays ended", "one ended event a session"
@@ -32,6 +32,6 @@ def test_every_broken_build_has_a_case() -> None:
 async def test_a_broken_build_is_caught(build: str, tmp_path: Path) -> None:
     faults, seen_by = CASES[build]
     guests = 40 if build == "claim" else 0
-    plan = Plan(seconds=6, walkers=20, pairs=20, guests=guests, pause=0.15, faults=faults, build=build)
+    plan = Plan(seconds=5, silence=SILENCE, walkers=20, pairs=20, guests=guests, pause=0.15, faults=faults, build=build)
     result = await run(plan, tmp_path, silent)
     assert result.verdict.broken & seen_by

@@ -7,15 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from tests.faults import report
-from tests.faults.ground.fleet import ROOT, faketime
+from tests.faults.ground.fleet import ROOT, faketime, wrong_time
 from tests.faults.ground.stores import KINDS
 from tests.faults.run import NODES, Plan, run
+from tests.faults.script import SKEW
 
 SECONDS = 8.0
+SILENCE = 1.5
 
 
 def silent(line: str) -> None:
@@ -27,7 +30,9 @@ def silent(line: str) -> None:
 async def test_every_promise_is_held_under_faults(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plan = Plan(store=kind, seconds=SECONDS, near=kind != "sqlite", walkers=20, pairs=20, guests=20)
+    plan = Plan(
+        store=kind, seconds=SECONDS, silence=None if kind == "sqlite" else SILENCE, walkers=20, pairs=20, guests=20
+    )
     result = await run(plan, tmp_path, silent)
     with capsys.disabled():
         print(report.text(plan, result.history, result.verdict))  # noqa: T201 - the figures are a result
@@ -61,6 +66,18 @@ def _processes_about(directory: Path) -> list[str]:
     return found
 
 
-@pytest.mark.skipif(faketime() is not None, reason="libfaketime is there: the clocks of nodes are skewed in every run")
-def test_clocks_cannot_be_skewed_here() -> None:
-    pytest.skip("libfaketime is not installed (Debian: apt-get install libfaketime): no node's clock was skewed")
+@pytest.mark.skipif(faketime() is None, reason="libfaketime is not installed (Debian: apt-get install libfaketime)")
+def test_a_node_can_be_shown_a_wrong_time_and_keeps_its_monotonic_clock(tmp_path: Path) -> None:
+    clock = tmp_path / "clock"
+    clock.write_text(f"{SKEW:+g}\n")
+    before = time.time(), time.monotonic()
+    shown = subprocess.run(
+        [sys.executable, "-c", "import time; print(time.time(), time.monotonic())"],
+        env={**os.environ, **wrong_time(clock)},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    told, monotonic = map(float, shown.split())
+    assert SKEW - 1 < told - before[0] < SKEW + 20
+    assert 0 < monotonic - before[1] < 20

@@ -23,6 +23,16 @@ def faketime() -> Path | None:
     return next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
 
 
+def wrong_time(clock: Path) -> dict[str, str]:
+    """The environment of a process whose clock is wrong by what the file says, and the monotonic one right."""
+    return {
+        "LD_PRELOAD": str(faketime()),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+
+
 class Node:
     """One node. It keeps its port over all its lives."""
 
@@ -107,22 +117,16 @@ class Node:
         environment.pop(BROKEN, None)
         if self._build is not None:
             environment[BROKEN] = self._build
-        library = faketime()
-        if library is not None and not self.settings.store.startswith("sqlite:"):
-            environment |= {
-                "LD_PRELOAD": str(library),
-                "FAKETIME_TIMESTAMP_FILE": str(self._clock),
-                "FAKETIME_CACHE_DURATION": "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            }
+        if faketime() is not None and not self.settings.store.startswith("sqlite:"):
+            environment |= wrong_time(self._clock)
         return environment
 
 
 @contextlib.asynccontextmanager
 async def fleet(
-    stores: list[str], directory: Path, *, waits: dict[str, float], near: bool, build: str | None
+    stores: list[str], directory: Path, *, waits: dict[str, float], silence: float | None, build: str | None
 ) -> AsyncIterator[list[Node]]:
-    """A node for each address in `stores`, all listening; stopped in the end. `waits`, `near`: as in `Settings`."""
+    """A node for each address in `stores`, all listening; stopped in the end. `waits`, `silence`: as in `Settings`."""
     with contextlib.ExitStack() as stack:
         nodes = []
         for index, store in enumerate(stores):
@@ -131,7 +135,7 @@ async def fleet(
                 port=stack.enter_context(_kept_port()),
                 store=store,
                 events=str(directory / f"events-{index}.jsonl"),
-                near=near,
+                silence=silence,
                 **waits,
             )
             node = Node(settings, directory, build=build)

@@ -38,8 +38,8 @@ class Settings:
     index: int
     port: int
     store: str
-    near: bool
-    """Whether there is a near cache."""
+    silence: float | None
+    """Of the near cache (see `Near`); None: there is none."""
     events: str
     """The file to which what listeners hear is appended."""
     idle: float
@@ -156,7 +156,7 @@ def made(settings: Settings, store: Store) -> Two:
             app=name,
             cookie=Cookie(name=f"__Host-{name}"),
             lifetime=lifetime,
-            near=Near() if settings.near else None,
+            near=Near(silence=settings.silence) if settings.silence is not None else None,
             sweep=Sweep(every=settings.sweep_every),
             node=f"n{settings.index}",
         )
