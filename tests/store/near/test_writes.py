@@ -201,6 +201,38 @@ async def test_an_end_by_an_old_key_is_known_at_the_new_one_at_once(
     assert not node.serves(record)
 
 
+@pytest.mark.parametrize("by", ["delete", "end"])
+async def test_an_end_by_a_new_key_is_known_at_the_old_one_at_once(
+    shared: MemoryStore, node: Node, record: Record, clock: FakeClock, by: str
+) -> None:
+    await kept(node, record)
+    clock.advance(seconds=1)
+    moved = records.renewed(record, clock, node="n2")
+    await shared.save(moved, over=record)  # and nobody has told us yet
+    await node.loads(moved)
+    assert not node.serves(record)
+    assert await ask(node, by, moved)
+    assert not node.serves(record)
+
+
+async def test_a_load_at_the_old_key_that_was_overtaken_by_one_at_the_new_key_is_not_kept(
+    shared: MemoryStore, node: Node, record: Record, clock: FakeClock
+) -> None:
+    await node.on()
+    await shared.save(record, over=None)
+    gate = node.line.pause_after("load")
+    loading = asyncio.create_task(node.load(record.key, record.app))
+    await gate.reached.wait()
+    clock.advance(seconds=1)
+    moved = records.renewed(record, clock, node="n2")
+    await shared.save(moved, over=record)
+    await node.loads(moved)
+    gate.opened.set()
+    assert await loading == record
+    assert not node.serves(record)
+    assert node.has(moved)
+
+
 async def test_a_save_that_was_stored_before_an_end_and_answered_after_it_is_not_kept(
     node: Node, record: Record, clock: FakeClock
 ) -> None:

@@ -20,13 +20,18 @@ __all__ = ["Copies"]
 class Copies:
     """The memory of one node. All threads share it; no method waits for more than another of them."""
 
-    def __init__(self, near: Near, *, clock: Clock, pulse: Pulse) -> None:
-        """`clock`: tells what is live. `pulse`: tells whether changes are heard of."""
+    def __init__(self, near: Near, *, clock: Clock, pulse: Pulse, outlive: bool = False) -> None:
+        """`clock`: tells what is live. `pulse`: tells whether changes are heard of.
+
+        `outlive`: whether what was kept when the watch broke is held for `kept`.
+        """
         self.counts = Counts()
         self.entries = Entries(entries=near.entries, size=near.bytes)
         self._pending = Pending()
         self._clock = clock
         self._beating = pulse.beating
+        self._outlive = outlive
+        self._outlived: dict[Place, Record] = {}  # from when the watch broke until another one is on
         self._lock = threading.Lock()
 
     # --- serving -------------------------------------------------------------------------------------------------
@@ -67,6 +72,13 @@ class Copies:
             with self._lock:
                 self.counts.stale += 1
 
+    def kept(self, place: Place) -> Record | None:
+        """The copy at `place` that is live and was current when that was last known."""
+        with self._lock:
+            record = self.entries.get(place) or self._outlived.get(place)
+            live = record is not None and record.expires_at > self._clock() and not self.entries.ended(record)
+            return record if live else None
+
     @staticmethod
     def new_enough(record: Record, version: int) -> bool:
         """Whether `record` will do for one who has seen `version`."""
@@ -90,6 +102,7 @@ class Copies:
     def loaded(self, place: Place, record: Record | None, news: News) -> None:
         """The store has `record` at `place`."""
         with self._lock:
+            self._outlived.pop(place, None)
             if record is None:
                 self.entries.drop(place)
             elif (record.key, record.app) == place:
@@ -102,6 +115,7 @@ class Copies:
     def saved(self, record: Record, over: Record | None, news: News) -> None:
         """The store has put `record` in the place of `over`."""
         with self._lock:
+            self._outlived.pop(place_of(record if over is None else over), None)
             if over is not None and over.key != record.key:
                 self.entries.left(place_of(over), record.ref)
                 self._tell(place_of(over), record.version, ended=True)
@@ -149,6 +163,15 @@ class Copies:
         """Changes may have been made that were not heard of."""
         with self._lock:
             self.entries.clear()
+            self._outlived.clear()
+            self._pending.void()
+
+    def off(self) -> None:
+        """The watch is not on: nothing is served any more."""
+        with self._lock:
+            kept = self.entries.clear()
+            if self._outlive and kept:
+                self._outlived = kept
             self._pending.void()
 
     def broke(self) -> None:
@@ -167,6 +190,7 @@ class Copies:
         return self.entries.drop(place, below=None if ended else version)
 
     def _end(self, place: Place, ref: str | None) -> None:
+        self._outlived.pop(place, None)
         self._pending.tell(place, 0, ended=True)
         elsewhere = self.entries.end(place, ref)
         if elsewhere is not None:

@@ -52,24 +52,31 @@ class Entries:
         return record
 
     def keep(self, record: Record) -> int:
-        """Keep `record`, unless what is kept already is newer. Returns how many had to go for it."""
+        """Keep `record`, unless what is kept of its session is newer. Returns how many had to go for it."""
         place, home = (record.key, record.app), (record.ref, record.app)
-        old = self._kept.get(place)
-        size = _size(record)
-        if home in self._ended or (old is not None and _newer(old, record)):
-            return 0
-        if old is not None:
-            self.drop(place)
-        if size > self._room:
+        if not self._welcome(record, place, home):
+            self.left(place, record.ref)
             return 0
         self._kept[place] = record
         self._homes[home] = place
-        self.size += size
+        self.size += _size(record)
         discarded = 0
         while len(self._kept) > self._most or self.size > self._room:
             self.drop(next(iter(self._kept)))
             discarded += 1
         return discarded
+
+    def _welcome(self, record: Record, place: Place, home: Place) -> bool:
+        """Make way for `record`. A session is kept at one key: what is kept at another is of before it moved."""
+        if home in self._ended:
+            return False
+        elsewhere = self._homes.get(home, place)
+        old = self._kept.get(elsewhere) or self._kept.get(place)
+        if old is not None and _newer(old, record):
+            return False
+        self.drop(elsewhere)
+        self.drop(place)
+        return _size(record) <= self._room
 
     def touch(self, record: Record) -> None:
         """Carry over the times of `record`, each only forward."""
@@ -96,11 +103,12 @@ class Entries:
         self.left(place, record.ref)
         return True
 
-    def clear(self) -> None:
-        """Keep nothing."""
-        self._kept.clear()
+    def clear(self) -> dict[Place, Record]:
+        """Keep nothing. Returns what was kept."""
+        kept, self._kept = self._kept, OrderedDict()
         self._homes.clear()
         self.size = 0
+        return kept
 
     def left(self, place: Place, ref: str) -> None:
         """Remember for a while that `place` was, or led to, the session of that ref."""

@@ -12,7 +12,7 @@ from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
 from sojourn.errors import SettingError
 from sojourn.store.around import Around
-from sojourn.store.base import Ending, Opens, Recalls, Store, Tells, Watches, WhenFull, power
+from sojourn.store.base import Ending, Keeps, Opens, Recalls, Store, Tells, Watches, WhenFull, power
 from sojourn.store.near.copies import Copies
 from sojourn.store.near.counts import Counts
 from sojourn.store.near.entries import Place, place_of
@@ -35,7 +35,7 @@ class NearStore(Around):
     comes first. After a fork it is empty.
     """
 
-    adds = (Opens, Recalls)
+    adds = (Opens, Recalls, Keeps)
 
     _copies: Copies
     _flights: dict[asyncio.AbstractEventLoop, Flights]
@@ -50,11 +50,13 @@ class NearStore(Around):
         node: str,
         clock: Clock | None = None,
         monotonic: Clock = time.monotonic,
+        outlive: bool = False,
     ) -> None:
         """`inner`: the store. Raises `SettingError` when it lacks `Watches`. `near`: the bounds.
 
         `node`: whose memory it is, for the log. `clock`: tells the time in seconds since the epoch; when it is None,
-        that is the clock of `inner`. `monotonic`: tells how long the watch has been silent.
+        that is the clock of `inner`. `monotonic`: tells how long the watch has been silent. `outlive`: hold the copies,
+        when the watch breaks, for those who ask what was `kept`.
         """
         super().__init__(inner)
         watches = power(inner, Watches)
@@ -66,6 +68,7 @@ class NearStore(Around):
         self._node = node
         self._clock = clock if clock is not None else time.time if tells is None else tells.now
         self._monotonic = monotonic
+        self._outlive = outlive
         self._begin()
         _STORES.add(self)
 
@@ -87,6 +90,10 @@ class NearStore(Around):
                 record, _ = await flights.bring(place)  # this one began later than we came, so there is no newer
             self._copies.brought(record, version)
         return record
+
+    def kept(self, key: str, app: str) -> Record | None:
+        """As `Keeps`; those of before the watch broke where the copies `outlive` it."""
+        return self._copies.kept((key, app))
 
     async def load(self, key: str, app: str) -> Record | None:
         """As `Store`."""
@@ -228,12 +235,13 @@ class NearStore(Around):
 
     def _begin(self) -> None:
         self._pulse = Pulse(self._near.silence, self._monotonic)
-        self._copies = Copies(self._near, clock=self._clock, pulse=self._pulse)
+        self._copies = Copies(self._near, clock=self._clock, pulse=self._pulse, outlive=self._outlive)
         self._flights = {}
         self._watch = Watch(
             self._watches,
             heard=self._copies.heard,
             missed=self._copies.missed,
+            off=self._copies.off,
             broke=self._copies.broke,
             pulse=self._pulse,
             node=self._node,

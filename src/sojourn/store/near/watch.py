@@ -55,18 +55,20 @@ class Watch:
         *,
         heard: Callable[[Change], None],
         missed: Callable[[], None],
+        off: Callable[[], None],
         broke: Callable[[], None],
         pulse: Pulse,
         node: str,
     ) -> None:
         """`watches`: what is watched. `pulse`: is kept while it is on. `node`: whose it is, for the log.
 
-        `heard` is called with each change; `missed` when changes may have been missed, up to now; `broke` when the
-        watch was on and is not any more.
+        `heard` is called with each change; `missed` when changes may have been missed, up to now; `off` when changes
+        are not heard of any more; `broke` when they were before.
         """
         self._watches = watches
         self._heard = heard
         self._missed = missed
+        self._went_off = off
         self._broke = broke
         self._pulse = pulse
         self._node = node
@@ -165,4 +167,4 @@ class Watch:
     def _off(self) -> None:
         self._last = None
         self._pulse.stop()
-        self._missed()
+        self._went_off()
