@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import runpy
 from pathlib import Path
 
 from sojourn.core.outcome import conclude
@@ -30,3 +31,8 @@ def test_every_file_that_a_page_names_exists() -> None:
     for page in PAGES:
         for name in re.findall(r"`((?:core|store|inbound|cli|demo)/\w+\.py)`", page.read_text()):
             assert (ROOT / "src/sojourn" / name).exists(), f"{page.relative_to(ROOT)} names {name}"
+
+
+def test_the_reference_of_the_settings_is_that_of_this_code() -> None:
+    page = runpy.run_path(str(ROOT / "docs/settings.py"))["page"]()
+    assert page == (ROOT / "docs/reference/settings.md").read_text(), "run scripts/reference"

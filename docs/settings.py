@@ -1,0 +1,83 @@
+"""Writes docs/reference/settings.md from the code: what can be set, its default, and what it is for."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import re
+import textwrap
+from pathlib import Path
+
+from sojourn import Behind, Cookie, Lifetime, Limit, Near, Sessions, Sweep
+from sojourn.store import open_store
+
+__all__ = ["page"]
+
+PAGE = Path(__file__).parent / "reference" / "settings.md"
+_KINDS = (Cookie, Lifetime, Near, Behind, Limit, Sweep)
+
+
+def page() -> str:
+    """The page."""
+    parts = ["# Settings", "", "Made from the code by `scripts/reference`; every default has its reason beside it.", ""]
+    parts += ["## Sessions", "", "```python", *_signature(), "```", "", *_described(Sessions.__init__), ""]
+    parts += ["## Store addresses", "", "```text", *_block(inspect.getdoc(open_store) or ""), "```", ""]
+    for kind in _KINDS:
+        parts += [f"## {kind.__name__}", "", *_plain(inspect.getdoc(kind) or ""), "", *_fields(kind), ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _signature() -> list[str]:
+    given = inspect.signature(Sessions.__init__).parameters.values()
+    lines = [f"    {name.name}={name.default!r}," for name in given if name.name != "self"]
+    return ["Sessions(", *lines, ")"]
+
+
+def _described(what: object) -> list[str]:
+    """The bullets of a docstring."""
+    text = inspect.getdoc(what) or ""
+    return text[text.index("- ") : text.rindex("Raises ")].rstrip().splitlines()
+
+
+def _plain(text: str) -> list[str]:
+    """A docstring as it is on a page: its tables need a frame."""
+    return ["```text", *text.splitlines(), "```"] if "\n===" in text else text.splitlines()
+
+
+def _block(text: str) -> list[str]:
+    """The table in a docstring, with its frame."""
+    lines = text.splitlines()
+    frame = [number for number, line in enumerate(lines) if line.startswith("===")]
+    return [line for line in lines[frame[0] : frame[-1] + 1] if not line.startswith("===")]
+
+
+def _fields(kind: type) -> list[str]:
+    lines = ["| setting | default | |", "|---|---|---|"]
+    texts = _texts(kind)
+    for field in dataclasses.fields(kind):
+        lines.append(f"| `{field.name}` | `{_shown(field)}` | {texts[field.name]} |")
+    return lines
+
+
+def _shown(field: dataclasses.Field[object]) -> str:
+    if field.default is dataclasses.MISSING:
+        return "" if field.default_factory is dataclasses.MISSING else repr(field.default_factory())
+    return str(field.default) if not isinstance(field.default, str) else repr(field.default)
+
+
+def _texts(kind: type) -> dict[str, str]:
+    """What stands below each field, on one line."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    body = next(node for node in tree.body if isinstance(node, ast.ClassDef)).body
+    found = {}
+    for field, below in zip(body, body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr):
+            text = ast.literal_eval(below.value)
+            found[field.target.id] = re.sub(r"\s+", " ", text).strip().replace("|", "\\|")
+    return found
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page())
