@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import itertools
 import re
 import textwrap
 from pathlib import Path
@@ -53,11 +54,9 @@ def _block(text: str) -> list[str]:
 
 
 def _fields(kind: type) -> list[str]:
-    lines = ["| setting | default | |", "|---|---|---|"]
     texts = _texts(kind)
-    for field in dataclasses.fields(kind):
-        lines.append(f"| `{field.name}` | `{_shown(field)}` | {texts[field.name]} |")
-    return lines
+    rows = [f"| `{field.name}` | `{_shown(field)}` | {texts[field.name]} |" for field in dataclasses.fields(kind)]
+    return ["| setting | default | |", "|---|---|---|", *rows]
 
 
 def _shown(field: dataclasses.Field[object]) -> str:
@@ -71,7 +70,7 @@ def _texts(kind: type) -> dict[str, str]:
     tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
     body = next(node for node in tree.body if isinstance(node, ast.ClassDef)).body
     found = {}
-    for field, below in zip(body, body[1:], strict=False):
+    for field, below in itertools.pairwise(body):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr):
             text = ast.literal_eval(below.value)
             found[field.target.id] = re.sub(r"\s+", " ", text).strip().replace("|", "\\|")
