@@ -68,11 +68,6 @@ class Desk:
         lanes = (self.reading, self.writing, self.aside)
         await asyncio.gather(*(lane.close() for lane in lanes), *map(part, self.watching))
 
-    def abandon(self) -> None:
-        """Drop all connections of an event loop that does not run any more."""
-        for lane in (self.reading, self.writing, self.aside):
-            lane.abandon()
-
     async def _load(self, places: Sequence[tuple[str, str]]) -> Sequence[Record | None]:
         keys, apps = questions.turned(places)
         rows = await self.reading.ask(statements.LOAD, lambda: (keys, apps, self._now()), writes=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -58,12 +57,6 @@ class Lane:
             connection, self._connection = self._connection, None
             if connection is not None:
                 await part(connection)
-
-    def abandon(self) -> None:
-        """Drop the connection at once; from whichever thread, when the event loop does not run any more."""
-        if self._connection is not None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed, and the connection with it
-                self._connection.terminate()
 
     async def _turn(self) -> None:
         try:

@@ -58,16 +58,10 @@ class PostgresStore:
         await self._desk().reading.open()
 
     async def close(self) -> None:
-        """As `Opens`."""
-        own = self._desk()
-        desks, self._desks = self._desks, {}
-        for loop, desk in desks.items():
-            if desk is own:
-                await desk.close()
-            elif loop.is_running():
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(desk.close(), loop))
-            else:
-                desk.abandon()
+        """As `Opens`, for the event loop that asks: a connection belongs to one, and only there it can be closed."""
+        desk = self._desk()
+        del self._desks[asyncio.get_running_loop()]
+        await desk.close()
 
     async def load(self, key: str, app: str) -> Record | None:
         """As `Store`."""
