@@ -60,7 +60,9 @@ def check(history: History, bounds: Bounds) -> Verdict:
     verdict.violations += _strangers(history.entries)
     verdict.violations += _ended(history, bounds, verdict)
     verdict.violations += _announced(history)
+    verdict.violations += _ids(history.entries)
     verdict.violations += _answers(history)
+    verdict.violations += _told(history, verdict.counts)
     if not verdict.counts["writes acknowledged"]:
         verdict.violations.append(Violation(rule="progress", session="", what="no write was acknowledged at all"))
     return verdict
@@ -78,6 +80,8 @@ def count(history: History) -> Counter[str]:
             counts[f"{entry.op} acknowledged"] += entry.answered
         if not entry.answered:
             counts[{CUT: "cut", REFUSED: "refused"}.get(entry.status, f"status {entry.status}")] += 1
+    seen = frozenset().union(*(entry.tokens for entry in history.entries))
+    counts["status 503, but stored"] = sum(e.status == 503 and e.token in seen for e in history.entries)
     counts["announcements"] = len(history.announcements)
     counts["announced again"] = len(history.announcements) - len({(a.app, a.ref) for a in history.announcements})
     return counts
@@ -243,6 +247,17 @@ def _strangers(entries: Iterable[Entry]) -> Iterator[Violation]:
             yield Violation(rule="no visitor sees another's data", session=entry.ref, what=what, shown_by=(entry,))
 
 
+def _ids(entries: Iterable[Entry]) -> Iterator[Violation]:
+    """Who creates a session gets its id, and who signs in a new one."""
+    for entry in entries:
+        if _begins(entry) and not entry.left_with:
+            what = "it was created, and its visitor was not given its id"
+            yield Violation(rule="no acknowledged write lost", session=entry.ref, what=what, shown_by=(entry,))
+        if entry.op == "sign-in" and entry.found and entry.left_with in ("", entry.given):
+            what = "a sign-in gave no new id"
+            yield Violation(rule="a sign-in gives a new id", session=entry.ref, what=what, shown_by=(entry,))
+
+
 def _ended(history: History, bounds: Bounds, verdict: Verdict) -> Iterator[Violation]:
     """An id that is over opens nothing: on its node at once, elsewhere within the watch bound."""
     over = _over(history.entries)
@@ -320,6 +335,14 @@ def _excused(history: History, first: Announcement, again: Announcement) -> bool
         and (injection.kind in OF_THE_STORE or (injection.kind in OF_A_NODE and injection.node == first.node))
         for injection in history.injections
     )
+
+
+def _told(history: History, counts: Counter[str]) -> Iterator[Violation]:
+    """Listeners heard of all that visitors were told has happened, and perhaps of more, whose answers were lost."""
+    for event, what in (("SessionCreated", "sessions"), ("IdRenewed", "sign-in acknowledged")):
+        if history.events and history.events.get(event, 0) < counts[what]:
+            lacking = f"{history.events.get(event, 0)} times {event}, and {counts[what]} {what}"
+            yield Violation(rule="events agree with answers", session="", what=lacking)
 
 
 def _answers(history: History) -> Iterator[Violation]:

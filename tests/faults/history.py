@@ -38,6 +38,8 @@ class Entry:
     """The ref of the session that the client takes for its own; "" when it begins one."""
     given: str = ""
     """The id that it came with, hashed."""
+    left_with: str = ""
+    """The id that it had afterwards, hashed; "" for none."""
     told: int = -1
     """The version that its cookie told; -1 when none."""
     token: int = 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.faults.checker import Verdict, Violation
 from tests.faults.history import Announcement, Entry, History
-from tests.faults.script import KINDS
+from tests.faults.script import KINDS, left_out
 
 if TYPE_CHECKING:
     from tests.faults.run import Plan
@@ -19,8 +19,11 @@ def text(plan: Plan, history: History, verdict: Verdict) -> str:
     lines = [f"\n{plan.store}, {plan.seconds:g} s, seed {plan.seed}" + (f", build {plan.build}" if plan.build else "")]
     lines += ["", f"{'fault':12}{'times':>6}{'seconds':>9}"]
     lines += [f"{kind:12}{n:6}{seconds:9.1f}  {KINDS[kind]}" for kind, (n, seconds) in injected.items()]
+    lines += [f"{kind:12}{'–':>6}{'–':>9}  {why}" for kind, why in left_out(plan.store).items()]
     lines += ["", *(f"{name:22}{number:9,}" for name, number in sorted(verdict.counts.items()))]
-    lines += ["", "near cache: " + ", ".join(f"{number:,} {name}" for name, number in history.scraped.items())]
+    lines += ["", "listeners: " + ", ".join(f"{number:,} {kind}" for kind, number in sorted(history.events.items()))]
+    if history.scraped:
+        lines += ["near cache: " + ", ".join(f"{number:,} {name}" for name, number in history.scraped.items())]
     watch = plan.bounds.watch
     lines += [
         "",
@@ -45,6 +48,7 @@ def figures(plan: Plan, history: History, verdict: Verdict) -> dict[str, Any]:
         "seconds": plan.seconds,
         "seed": plan.seed,
         "injected": {kind: number for kind, (number, _) in _injected(history).items()},
+        "left out": left_out(plan.store),
         "counts": dict(verdict.counts),
         "events": history.events,
         "scraped": history.scraped,

@@ -40,6 +40,13 @@ def fitting(store: StoreServer) -> list[str]:
     return [kind for kind in KINDS if kind != "hold" and (kind != "skew" or faketime() is not None)]
 
 
+def left_out(store: str) -> dict[str, str]:
+    """The faults that a kind of store could have and does not, with the reason."""
+    if store == "sqlite":
+        return {"skew": "the processes of one machine have one clock"}
+    return {} if faketime() is not None else {"skew": "libfaketime is not installed"}
+
+
 class Script:
     """Injects faults, up to three at a time: one of a node or the store, and one on each node's way to the store."""
 

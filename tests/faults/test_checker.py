@@ -31,7 +31,12 @@ def entry(at: float, op: str = "read", **rest: Any) -> Entry:
 
 
 def begun(at: float = 0.0, token: int = A, **rest: Any) -> Entry:
-    return entry(at, "write", **{"session": "", "given": "", "version": 0, "token": token, **rest})
+    known = {"session": "", "given": "", "left_with": "id", "version": 0, "token": token}
+    return entry(at, "write", **{**known, **rest})
+
+
+def signed_in(at: float, **rest: Any) -> Entry:
+    return entry(at, "sign-in", **{"tokens": [A], "last": A, "left_with": "new", **rest})
 
 
 def lost(at: float, op: str, status: int = CUT, **rest: Any) -> Entry:
@@ -59,7 +64,7 @@ def test_a_life_without_faults_is_good() -> None:
         begun(0),
         entry(1, "write", token=B, tokens=[A], last=A, mark=1),
         entry(2, tokens=[A, B], last=B, version=2, mark=1, node=1),
-        entry(3, "sign-in", tokens=[A, B], last=B, version=2),
+        signed_in(3, tokens=[A, B], last=B, version=2),
         entry(4, tokens=[A, B], last=B, version=3, principal="v1", given="new"),
         entry(5, "end", tokens=[A, B], last=B, version=3, given="new"),
         entry(6, "ghost", version=0, ref="other", given="new", node=1),
@@ -148,6 +153,15 @@ def test_nothing_of_a_former_session_is_in_the_next() -> None:
     assert broken(former, begun(1), entry(2, tokens=[A, B], last=A)) == {"no visitor sees another's data"}
 
 
+def test_who_creates_a_session_gets_its_id() -> None:
+    assert broken(begun(left_with="")) == {"no acknowledged write lost"}
+
+
+def test_a_sign_in_gives_a_new_id() -> None:
+    assert broken(begun(), signed_in(1)) == set()
+    assert broken(begun(), signed_in(1, left_with="id")) == {"a sign-in gives a new id"}
+
+
 def ended(**ghost: Any) -> set[str]:
     life = [begun(), entry(1, "end", tokens=[A], last=A)]
     return broken(*life, entry(op="ghost", **{"at": 2, "tokens": [A], "last": A, **ghost}), said=[said(1)])
@@ -163,7 +177,7 @@ def test_an_ended_session_is_refused_elsewhere_within_the_watch_bound() -> None:
 
 
 def test_an_id_from_before_a_sign_in_opens_nothing() -> None:
-    life = [begun(), entry(1, "sign-in", tokens=[A], last=A)]
+    life = [begun(), signed_in(1)]
     assert broken(*life, entry(2, "ghost", tokens=[A], last=A)) == {"ended stays ended"}
     assert broken(*life, entry(2, "ghost", ref="other", version=0)) == set()
 
@@ -230,6 +244,13 @@ def test_a_run_without_progress_shows_nothing() -> None:
     assert broken(lost(0, "write", session="", given="")) == {"progress"}
 
 
+def test_listeners_hear_of_what_visitors_were_told() -> None:
+    history = History(entries=[begun()], events={"SessionCreated": 2})
+    assert check(history, BOUNDS).good  # the answer to the other was lost
+    history.events["SessionCreated"] = 0
+    assert check(history, BOUNDS).broken == {"events agree with answers"}
+
+
 def test_what_happened_is_counted() -> None:
     entries = [begun(), entry(1, "write", token=B), lost(2, "write"), lost(3, "read", 503), entry(4, "end")]
     counts = count(History(entries=entries, announcements=[said(4), said(9)]))
@@ -241,6 +262,7 @@ def test_what_happened_is_counted() -> None:
         "end acknowledged": 1,
         "cut": 1,
         "status 503": 1,
+        "status 503, but stored": 0,
         "announcements": 2,
         "announced again": 1,
     }

@@ -126,17 +126,24 @@ class Client:
             "op": op,
             "node": node,
             "session": self.session,
-            "given": hashlib.sha256(self.jar.get(self._cookie, "").encode()).hexdigest()[:12] if self.jar else "",
+            "given": self._id,
             "told": int(self.jar.get(f"{self._cookie}-v", -1)),
             "token": token,
         }
         sent_at = time.monotonic()
         status, told = await self._send(node, op, token)
-        entry = Entry(**known, **told, sent_at=sent_at, got_at=time.monotonic(), status=status)
+        got_at = time.monotonic()
+        entry = Entry(**known, **told, left_with=self._id, sent_at=sent_at, got_at=got_at, status=status)
         self._crowd.entries.append(entry)
         if op == "write" and entry.answered and not entry.version and self._cookie in self.jar:
             self.session = entry.ref
         return entry
+
+    @property
+    def _id(self) -> str:
+        """The id that it has, hashed; "" for none."""
+        given = self.jar.get(self._cookie)
+        return hashlib.sha256(given.encode()).hexdigest()[:12] if given is not None else ""
 
     async def surely(self, op: Op) -> Entry:
         """The same until it is answered."""
