@@ -13,8 +13,9 @@ import pytest
 
 from sojourn.core.record import Record
 from sojourn.errors import Conflict, LimitReached, SettingError, StoreFull
-from sojourn.store.base import SWEEP_DELAY, Query
+from sojourn.store.base import SWEEP_DELAY, Beat, Change, Query
 from sojourn.store.memory import MemoryStore
+from sojourn.store.memory import store as memory
 from sojourn.testing import FakeClock
 from sojourn.testing.contract import records
 
@@ -213,6 +214,19 @@ def test_the_sessions_of_a_parent_are_not_disturbed_by_a_child(room: Path, clock
         return [await store.load(record.key, record.app) for record in made]
 
     assert asyncio.run(look()) == made
+
+
+async def test_a_watcher_that_falls_behind_sees_a_gap_and_takes_no_more_room(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "LAG", 5)
+    store = MemoryStore(clock=clock)
+    watch = store.watch()
+    assert await anext(watch) == Beat(number=0)
+    made = await fill(store, clock, 20)
+    told = [await anext(watch) for _ in range(5)]
+    assert [news.number for news in told] == [16, 17, 18, 19, 20]
+    assert [news.key for news in told if isinstance(news, Change)] == [record.key for record in made[15:]]
 
 
 @pytest.mark.parametrize("entries", [0, -1])

@@ -11,7 +11,7 @@ import pytest
 from sojourn.store import Store
 from sojourn.store.memory import MemoryStore
 from sojourn.store.sqlite import SqliteStore
-from sojourn.store.sqlite.tier import Disk
+from sojourn.store.sqlite.disk import Disk
 from sojourn.testing import FakeClock, StoreContract
 
 

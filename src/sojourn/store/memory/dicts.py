@@ -10,7 +10,7 @@ from sojourn.core.events import Reason
 from sojourn.core.lifetime import GRACE
 from sojourn.core.record import Record
 from sojourn.store.base import SWEEP_DELAY, Ending, Query
-from sojourn.store.memory.tier import Found, Left, Tell, page
+from sojourn.store.tier import Found, Left, Tell, page
 
 __all__ = ["Dicts"]
 

@@ -16,11 +16,14 @@ from sojourn.core.record import Record
 from sojourn.errors import Conflict, Gone, LimitReached, SettingError, StoreFull
 from sojourn.store.base import BEAT, Beat, Change, Ending, Query, WhenFull
 from sojourn.store.memory.dicts import Dicts
-from sojourn.store.memory.tier import Left, Tier, page
+from sojourn.store.tier import Left, Tier, page
 
 __all__ = ["MemoryStore"]
 
 ENTRIES = 100_000  # with 500 bytes in each they take 160 MB, which a small machine can spare
+
+
+LAG = 10_000  # changes that a watcher may lag behind before it sees a gap
 
 
 class _Lease(msgspec.Struct):
@@ -146,7 +149,7 @@ class MemoryStore:
 
     async def watch(self) -> AsyncIterator[Change | Beat]:
         """As `Watches`."""
-        changes: asyncio.Queue[Change] = asyncio.Queue()
+        changes: asyncio.Queue[Change] = asyncio.Queue(LAG)
         self._watchers.add(changes)
         told = self._changes
         try:
@@ -204,7 +207,7 @@ class MemoryStore:
                 f"the memory holds {self._entries} sessions and no more; raise entries=, or let full=swap use the disk"
             )
         if len(self._tiers) == 1:
-            from sojourn.store.sqlite.tier import Disk
+            from sojourn.store.sqlite.disk import Disk
 
             self._tiers.append(Disk(self._announce))
         return self._tiers[1]
@@ -235,6 +238,8 @@ class MemoryStore:
             ended=left.ended,
         )
         for changes in self._watchers:
+            if changes.full():
+                changes.get_nowait()
             with contextlib.suppress(RuntimeError):  # its event loop is closed
                 changes.put_nowait(change)
 

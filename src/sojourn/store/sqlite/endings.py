@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import sqlite3
-from collections.abc import Iterable, Sequence
-
-import msgspec
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, get_args
 
 from sojourn.core.events import Reason
 from sojourn.core.lifetime import GRACE
@@ -24,7 +23,8 @@ __all__ = ["admit", "claim", "end", "forget"]
 _FIRST = {"end-oldest": "created_at", "end-least-used": "accessed_at"}
 _OTHERS = "from session where principal = ? and app = ? and expires_at > ? and claimed_until is null and key is not ?"
 
-_CLAIMED = f"select {rows.COLUMNS}, reason from session where rowid = ?"  # noqa: S608 - names of columns
+_CLAIMED = f"select rowid, {rows.COLUMNS}, reason from session where rowid"  # noqa: S608 - names of columns
+_REASONS = frozenset(get_args(Reason))
 
 _log = logging.getLogger(__name__)
 
@@ -104,22 +104,40 @@ def forget(connection: sqlite3.Connection, records: Sequence[Record]) -> None:
 
 
 def _claimed(
-    connection: sqlite3.Connection, rowids: Iterable[tuple[int]], until: float, reason: Reason | None
+    connection: sqlite3.Connection, rowids: Sequence[tuple[int]], until: float, reason: Reason | None
 ) -> list[Ending]:
     """Claim these rows, for `reason` or the one that there is. What cannot be read is set aside: claimed for ever."""
-    endings: list[Ending] = []
+    among = f"({', '.join(str(rowid) for (rowid,) in rowids)})"
+    connection.execute(
+        "update session set claimed_until = ?, reason = coalesce(?, reason, "  # noqa: S608 - numbers of rows
+        f"case when expires_at >= absolute_at then 'absolute' else 'idle' end) where rowid in {among}",
+        (until, reason),
+    )
+    try:
+        found = connection.execute(f"{_CLAIMED} in {among}").fetchall()
+        endings = {rowid: _ending(columns) for rowid, *columns in found}
+    except sqlite3.OperationalError as error:
+        if not rows.unreadable(error):
+            raise
+        endings = dict(_readable(connection, rowids))
+    return [endings[rowid] for (rowid,) in rowids if rowid in endings]
+
+
+def _readable(connection: sqlite3.Connection, rowids: Iterable[tuple[int]]) -> Iterator[tuple[int, Ending]]:
+    """What can be read, one by one."""
     for (rowid,) in rowids:
-        connection.execute(
-            "update session set claimed_until = ?, reason = coalesce(?, reason, "
-            "case when expires_at >= absolute_at then 'absolute' else 'idle' end) where rowid = ?",
-            (until, reason, rowid),
-        )
         try:
-            *columns, why = connection.execute(_CLAIMED, (rowid,)).fetchone()
-            endings.append(Ending(record=rows.record(tuple(columns)), reason=msgspec.convert(why, Reason)))
-        except (sqlite3.OperationalError, msgspec.ValidationError) as error:
-            if isinstance(error, sqlite3.Error) and not rows.unreadable(error):
+            _, *columns = connection.execute(f"{_CLAIMED} = ?", (rowid,)).fetchone()
+            yield rowid, _ending(columns)
+        except sqlite3.OperationalError as error:
+            if not rows.unreadable(error):
                 raise
             connection.execute("update session set claimed_until = ? where rowid = ?", (math.inf, rowid))
             _log.warning("a stored session cannot be read, so its end is not announced; it was set aside in the file")
-    return endings
+
+
+def _ending(columns: Sequence[Any]) -> Ending:
+    *fields, reason = columns
+    if reason not in _REASONS:
+        raise sqlite3.OperationalError("a column is not of its type")
+    return Ending(record=rows.record(tuple(fields)), reason=reason)

@@ -15,8 +15,8 @@ from sojourn.core.events import Reason
 from sojourn.core.record import Record
 from sojourn.errors import StoreFull
 from sojourn.store.base import Ending, Query
-from sojourn.store.memory.tier import Found, Left, Tell
 from sojourn.store.sqlite import changes, endings, rows, schema, statements
+from sojourn.store.tier import Found, Left, Tell
 
 __all__ = ["Disk"]
 
