@@ -52,8 +52,9 @@ class BehindStore(Around):
     ) -> None:
         """`inner`: nobody else may write to it from this process.
 
-        `clock`: tells the time in seconds since the epoch; when it is None, that is the clock of `inner`. `dropped`: told of the newest record of a session whose queued
-        changes are not stored: it has ended or changed hands elsewhere, or the store was away when this node stopped.
+        `clock`: tells the time in seconds since the epoch; when it is None, that is the clock of `inner`. `dropped`:
+        told of the newest record of a session whose queued changes are not stored: it has ended or changed hands
+        elsewhere, or the store was away when this node stopped.
         """
         super().__init__(inner)
         self.behind = behind if behind is not None else Behind()

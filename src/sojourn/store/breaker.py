@@ -1,0 +1,171 @@
+"""Breaker: while the store is away, all but one are told so at once, and nobody waits for it without end."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from sojourn.core.events import Reason
+from sojourn.core.lifetime import Clock
+from sojourn.core.record import Record
+from sojourn.errors import OutcomeUnknown, SettingError, StoreUnavailable
+from sojourn.store.around import Around
+from sojourn.store.base import Ending, Query, Store, WhenFull
+
+__all__ = ["BreakerStore"]
+
+A = TypeVar("A")
+
+FIRST_PAUSE = 0.1  # seconds after a failure until one may try; doubled with each failure, up to `LONGEST_PAUSE`
+LONGEST_PAUSE = 2.0
+
+
+class BreakerStore(Around):
+    """Bounds how long a request waits for `inner`, and breaks the circuit after a failure.
+
+    While it is broken, everything fails at once with `StoreUnavailable`; after a short pause one question is let
+    through, and its answer closes the circuit or prolongs the pause. Only a store that is away breaks it, not one that
+    is busy, full or damaged in one place: others may still be served then. Searches and sweeps may take as long as they
+    need while the circuit is closed. A write that is given up after `limit` is an `OutcomeUnknown`.
+    """
+
+    def __init__(self, inner: Store, *, limit: float = 5.0, monotonic: Clock = time.monotonic) -> None:
+        """`limit`: seconds that a question of a request may take. `monotonic`: tells how long a pause has lasted."""
+        super().__init__(inner)
+        if not 0 < limit < float("inf"):
+            raise SettingError(f"limit={limit!r}: give seconds, more than 0")
+        self._limit = limit
+        self._monotonic = monotonic
+        self._until: float | None = None  # when the next one may try; None while the circuit is closed
+        self._pause = 0.0
+        self._trying = False
+        self.breaks = 0
+        """How often the store went away."""
+        self.refused = 0
+        """Questions that failed at once."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the store is asked as ever."""
+        return self._until is None
+
+    async def open(self) -> None:
+        """As `Opens`; always tried."""
+        await self._watched(super().open())
+
+    async def load(self, key: str, app: str) -> Record | None:
+        """As `Store`."""
+        return await self._ask(lambda: self.inner.load(key, app), limit=self._limit)
+
+    async def save(self, record: Record, *, over: Record | None) -> None:
+        """As `Store`."""
+        await self._write(lambda: self.inner.save(record, over=over))
+
+    async def touch(self, record: Record) -> bool:
+        """As `Store`."""
+        return await self._write(lambda: self.inner.touch(record))
+
+    async def delete(self, key: str, app: str) -> bool:
+        """As `Store`."""
+        return await self._write(lambda: self.inner.delete(key, app))
+
+    async def moved(self, key: str, app: str) -> bool:
+        """As `Moves`."""
+        moved = super().moved
+        return await self._ask(lambda: moved(key, app), limit=self._limit)
+
+    async def end(self, key: str, app: str, *, reason: Reason, lease: float) -> Record | None:
+        """As `Sweeps`."""
+        end = super().end
+        return await self._write(lambda: end(key, app, reason=reason, lease=lease))
+
+    async def claim(self, *, limit: int, lease: float) -> list[Ending]:
+        """As `Sweeps`."""
+        claim = super().claim
+        return await self._ask(lambda: claim(limit=limit, lease=lease), limit=None)
+
+    async def forget(self, records: Sequence[Record]) -> None:
+        """As `Sweeps`."""
+        forget = super().forget
+        await self._ask(lambda: forget(records), limit=None)
+
+    async def find(self, query: Query, *, limit: int = 100, after: str = "") -> list[Record]:
+        """As `Lists`."""
+        find = super().find
+        return await self._ask(lambda: find(query, limit=limit, after=after), limit=None)
+
+    async def admit(
+        self, record: Record, *, over: Record | None, limit: int, when_full: WhenFull, lease: float
+    ) -> list[Record]:
+        """As `Admits`."""
+        admit = super().admit
+        return await self._write(lambda: admit(record, over=over, limit=limit, when_full=when_full, lease=lease))
+
+    async def hold(self, record: Record, holder: str, *, seconds: float) -> bool:
+        """As `Leases`."""
+        hold = super().hold
+        return await self._write(lambda: hold(record, holder, seconds=seconds))
+
+    async def release(self, record: Record, holder: str) -> None:
+        """As `Leases`."""
+        release = super().release
+        await self._write(lambda: release(record, holder))
+
+    async def _write(self, question: Callable[[], Awaitable[A]]) -> A:
+        return await self._ask(question, limit=self._limit, lost=OutcomeUnknown)
+
+    async def _ask(
+        self,
+        question: Callable[[], Awaitable[A]],
+        *,
+        limit: float | None,
+        lost: type[StoreUnavailable] = StoreUnavailable,
+    ) -> A:
+        trying = self._enter()
+        if trying:
+            limit = self._limit  # whoever tries has to come back
+        try:
+            async with asyncio.timeout(limit) as patience:
+                return await self._watched(question())
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            self._failed()
+            raise lost(f"the store did not answer within {limit:g} seconds; see whether it hangs") from None
+        finally:
+            if trying:
+                self._trying = False
+
+    def _enter(self) -> bool:
+        """Whether this is the one who tries. Raises `StoreUnavailable` for the others."""
+        if self._until is None:
+            return False
+        if self._trying or self._monotonic() < self._until:
+            self.refused += 1
+            raise StoreUnavailable("the store was away a moment ago, and is asked again soon; see whether it runs")
+        self._trying = True
+        return True
+
+    async def _watched(self, answer: Awaitable[A]) -> A:
+        try:
+            result = await answer
+        except StoreUnavailable as error:
+            if type(error) in {StoreUnavailable, OutcomeUnknown}:
+                self._failed()
+            raise
+        self._until = None
+        return result
+
+    def _failed(self) -> None:
+        now = self._monotonic()
+        if self._until is None:
+            self.breaks += 1
+            self._pause = FIRST_PAUSE
+        elif now < self._until:
+            return  # asked before the circuit broke
+        else:
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        self._until = now + self._pause * random.uniform(0.5, 1)  # noqa: S311 - jitter is no secret
