@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Awaitable, Iterable, Iterator, MutableMapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
@@ -11,23 +10,16 @@ from sojourn.core import codec
 from sojourn.core.codec import Attributes, Packed
 from sojourn.core.contents import Contents
 from sojourn.core.ids import SessionId, new_ref
-from sojourn.core.keeper import Keeper, Right
+from sojourn.core.keeper import Keeper, Right, Stage
+from sojourn.core.lifetime import Lifetime
 from sojourn.core.merge import Changes, FieldChanges
+from sojourn.core.outcome import at_rest
 from sojourn.core.record import Record
 from sojourn.errors import NotStorable, OutsideRequest, ResponseStarted, SessionEnded
 
 __all__ = ["Session", "Stage"]
 
 T = TypeVar("T")
-
-
-class Stage(enum.Enum):
-    """How far the request of a session is."""
-
-    OPEN = enum.auto()
-    STARTED = enum.auto()  # the response has started: no cookie can be sent
-    CLOSED = enum.auto()
-    SKIPPED = enum.auto()  # a path without sessions
 
 
 class Session(MutableMapping[str, Any]):
@@ -299,6 +291,13 @@ class Session(MutableMapping[str, Any]):
     def pristine(self) -> bool:
         """Whether the application has but looked, and at nothing that it could have changed in place."""
         return not (self._ended or self._renew) and (self._contents is None or self._contents.pristine)
+
+    def rests(self, lifetime: Lifetime, now: float) -> bool:
+        """Whether, apart from changes, nothing is to be stored, and the visitor has to be told nothing."""
+        record = self._record
+        if record is None or self._ended or self._renew or self._owed_id is not None:
+            return False
+        return at_rest(record, self._given, self._told, lifetime, now)
 
     def advance(self, stage: Stage) -> None:
         """Go on to the next stage of the request."""

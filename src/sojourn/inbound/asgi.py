@@ -152,8 +152,8 @@ class _Answer:
         """Whether nothing is left to be committed."""
         if self._refused:
             return True
-        started = self.session.stage is Stage.STARTED
-        return started and self._sessions.rests(self.session, counts=self._scope["type"] == "websocket")
+        session = self.session
+        return session.stage is Stage.STARTED and session.pristine and self._scope["type"] == "http"
 
     async def finish(self, *, failed: bool) -> None:
         """Commit what came after the response had started, or without any."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from functools import partial
 
 import msgspec
@@ -13,7 +14,7 @@ from sojourn.core.merge import Changes, contradictions, refuse_contradictions
 from sojourn.core.outcome import Outcome, Use, conclude
 from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
-from sojourn.errors import Conflict, Gone, OutcomeUnknown, Overtaken
+from sojourn.errors import Conflict, Gone, OutcomeUnknown, Overtaken, StoreUnavailable
 from sojourn.inbound.doubt import save_again
 from sojourn.inbound.ending import Endings
 from sojourn.inbound.ending.endings import LEASE
@@ -56,8 +57,10 @@ class Commits:
         `StoreUnavailable`; then nothing was written.
         """
         if self._unopened is not None and session.record is None and (changes or session.renewing):
-            await self._unopened.open()  # or a session would begin by the clock of this machine
-            self._unopened = None
+            # Or a session would begin by the clock of this machine. Where it fails, the save tells.
+            with contextlib.suppress(StoreUnavailable):
+                await self._unopened.open()
+                self._unopened = None
         use, found = self._use(session, changes, counts=counts, fences=fences), session.record
         outcome = self._conclude(use, found)
         if outcome.write in ("nothing", "touch"):  # nobody has to be waited for

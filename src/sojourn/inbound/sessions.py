@@ -14,7 +14,6 @@ from sojourn.core.cookies import Cookie
 from sojourn.core.events import Listener
 from sojourn.core.ids import SessionId
 from sojourn.core.lifetime import Clock, Lifetime
-from sojourn.core.outcome import at_rest
 from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
 from sojourn.errors import SessionEnded, SettingError
@@ -36,6 +35,7 @@ from sojourn.inbound.tracking import CookieTracking
 from sojourn.store.base import Lists, Opens, Query, Recalls, Store, Sweeps, power
 from sojourn.store.behind import Behind
 from sojourn.store.near import Near
+from sojourn.store.outage import Outage
 from sojourn.store.stack import NEAR, Outer, clock_of, is_remote, open_patiently, stacked
 from sojourn.store.url import open_store
 
@@ -69,6 +69,7 @@ class Sessions:
         contents: Literal["changed", "read", "all"] = "changed",
         limit: Limit | None = None,
         sweep: Sweep | None = None,
+        outage: Outage = "fail",
         route: str | None = None,
         skip: Sequence[str] = (),
         clock: Clock | None = None,
@@ -92,6 +93,7 @@ class Sessions:
         - `skip`: beginnings of paths that have no session (static files, health checks): nothing is loaded there.
         - `limit`: how many sessions one principal may have (see `Limit`); None: as many as they like.
         - `sweep`: when expired sessions are removed (see `Sweep`).
+        - `outage`: what visitors get while the store is away (see `OutageStore`).
         - `route`: the name of this node for a balancer that keeps visitors at theirs; it goes along with the id.
         - `clock`: tells the time in seconds since the epoch, also to a store that is given as an address; None: the
           clock of the store, which all nodes share. `node`: a name for this process.
@@ -111,7 +113,7 @@ class Sessions:
         self._clock = clock = clock if clock is not None else clock_of(inner)
         node = node if node is not None else f"{platform.node()}:{os.getpid()}"
         self._tracking, self._name = CookieTracking(self.cookie, route), self.cookie.name.encode()
-        outer = Outer(node=node, near=near_of(near), behind=behind_of(save, write), seal=seal)
+        outer = Outer(node=node, near=near_of(near), behind=behind_of(save, write), seal=seal, outage=outage)
         rules = Rules(app=app, node=node, lifetime=self.lifetime, clock=clock, choices=choices, limit=limit)
         self._connect(inner, outer, rules)
 
@@ -140,7 +142,9 @@ class Sessions:
         if self._recalls is not None and (carried := self._tracking.glance(headers)) is not None:
             given, route, told = carried
             record = self._recalls.recall(given.key, self._app, told)
-            return None if record is None else self._begin(record, given, told, route)
+            if record is None:
+                return None
+            return self._begin(record, given, told, route)
         for header in headers:
             if self._name in header:
                 return None
@@ -178,14 +182,17 @@ class Sessions:
         choices = self._choices
         dropped = choices.save == "manual" or (failed and choices.on_error == "discard")
         changes = {} if dropped else session.changes()
-        if not (changes or session.ended or session.renewing) and self._rests(session, counts=counts):
-            return []
+        if not (changes or session.ended or session.renewing):
+            if session.stage is Stage.STARTED and not counts:
+                return []  # nothing has come since the response started
+            if session.rests(self.lifetime, self._clock()):
+                return []
         outcome = await self._commits.commit(session, changes, counts=counts)
         return [] if session.stage is not Stage.OPEN else self._tracking.write(session, outcome)
 
-    def rests(self, session: Session, *, counts: bool = True) -> bool:
+    def rests(self, session: Session) -> bool:
         """Whether it can be told at once that a commit would do nothing: for the many requests that only read."""
-        return session.pristine and self._rests(session, counts=counts)
+        return session.pristine and session.rests(self.lifetime, self._clock())
 
     def close_session(self, session: Session) -> None:
         """Refuse further use: its request is over. Announces what could not be read."""
@@ -304,14 +311,6 @@ class Sessions:
             if route:
                 self._tell(events.AffinityBroken(ref=record.ref, app=self._app, came_from=route))
         return session
-
-    def _rests(self, session: Session, *, counts: bool) -> bool:
-        if session.stage is Stage.STARTED and not counts:
-            return True  # nothing has come since the response started
-        record = session.record
-        if record is None or session.owed_id is not None:
-            return False
-        return at_rest(record, session.given, session.told, self.lifetime, self._clock())
 
     def _tell_of_loss(self, record: Record) -> None:
         self._tell(events.ChangesDropped(ref=record.ref, app=record.app, names=()))

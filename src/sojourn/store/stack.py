@@ -16,7 +16,9 @@ from sojourn.core.record import Record
 from sojourn.errors import SettingError, StoreDamaged, StoreTooNew, StoreUnavailable
 from sojourn.store.base import Opens, Store, Tells, Watches, power
 from sojourn.store.behind import Behind, BehindStore
+from sojourn.store.breaker import BreakerStore
 from sojourn.store.near import Near, NearStore
+from sojourn.store.outage import Outage, OutageStore
 
 __all__ = ["NEAR", "Outer", "clock_of", "innermost", "is_remote", "open_patiently", "stacked"]
 
@@ -36,6 +38,7 @@ class Outer(msgspec.Struct, frozen=True, kw_only=True):
     near: Near | Literal["remote"] | None
     behind: Behind | None
     seal: Sequence[bytes] | None
+    outage: Outage
 
 
 def stacked(
@@ -48,18 +51,24 @@ def stacked(
 ) -> Store:
     """`store` with those around it. Raises `SettingError`.
 
-    From the inside: sealed, so that nothing readable reaches the store; near, so that a hit is not opened once more;
-    behind, so that what is queued is served before a copy of what is stored. `dropped` is told of changes that were
-    acknowledged and are not stored, `unreadable` of sessions that do not open, and why.
+    From the inside: a breaker, so that nobody waits for what is away; sealed, so that nothing readable reaches the
+    store; near, so that a hit is not opened once more; behind, so that what is queued is served before a copy of what
+    is stored; outage, so that it answers where none of them can. `dropped` is told of changes that were acknowledged
+    and are not stored, `unreadable` of sessions that do not open, and why.
     """
+    remote = is_remote(store)
+    if remote:
+        store = BreakerStore(store)
     if outer.seal is not None:
         store = _sealed(store, outer.seal, unreadable)
-    pays = is_remote(store) and power(store, Watches) is not None
+    pays = remote and power(store, Watches) is not None
     near = outer.near if outer.near != NEAR else Near() if pays else None
     if isinstance(near, Near):
         store = NearStore(store, near, node=outer.node, clock=clock)
     if outer.behind is not None:
         store = BehindStore(store, outer.behind, clock=clock, dropped=dropped)
+    if outer.outage != "fail":
+        store = OutageStore(store, outer.outage)
     return store
 
 
