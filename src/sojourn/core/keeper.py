@@ -1,7 +1,8 @@
-"""Keeper: who carries out what a session asks for while its request goes on."""
+"""Keeper: who carries out what a session asks for while its request goes on, and how far that is."""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from sojourn.core.session import Session
 
-__all__ = ["Keeper", "Right"]
+__all__ = ["Keeper", "Right", "Stage"]
 
 
 class Keeper(Protocol):
@@ -22,6 +23,15 @@ class Keeper(Protocol):
     def exclusive(self, session: Session, *, wait: float) -> AbstractAsyncContextManager[None]:
         """Keep those out who ask for the same, as long as the context lasts."""
         ...
+
+
+class Stage(enum.Enum):
+    """How far the request of a session is."""
+
+    OPEN = enum.auto()
+    STARTED = enum.auto()  # the response has started: no cookie can be sent
+    CLOSED = enum.auto()
+    SKIPPED = enum.auto()  # a path without sessions
 
 
 class Right(Protocol):

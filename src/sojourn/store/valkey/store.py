@@ -47,6 +47,8 @@ class ValkeyStore:
     Several event loops may share a store, and a process that has used one may fork.
     """
 
+    remote = True  # each answer costs a round trip
+
     def __init__(self, url: str, *, clock: Clock | None = None) -> None:
         """`url`: as for `open_store`. `clock`: tells the time instead of the server.
 
