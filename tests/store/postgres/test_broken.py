@@ -152,6 +152,36 @@ async def test_a_row_that_somebody_holds_delays_nobody_else_for_long(server: Pos
     await store.close()
 
 
+async def test_while_nobody_can_commit_a_batch_is_given_up_as_a_whole(server: PostgresServer, clock: FakeClock) -> None:
+    store = await opened(server, clock)
+    first = records.new(clock)
+    await store.save(first, over=None)
+    other, stuck = await asyncpg.connect(server.url), await asyncpg.connect(server.url)
+    await other.execute("alter system set synchronous_standby_names = 'absent'")
+    await other.execute("select pg_reload_conf()")
+    stays = asyncio.create_task(stuck.execute("notify anything"))  # whoever notifies commits one after another
+    await asyncio.wait_for(until_held(other), 20)
+    before = store._desk().writing.trips
+    made = [records.new(clock) for _ in range(20)]
+    answers = await asyncio.gather(*(store.save(record, over=None) for record in made), return_exceptions=True)
+    assert {type(answer) for answer in answers} == {StoreBusy}
+    assert store._desk().writing.trips == before + 1
+    await other.execute("alter system reset synchronous_standby_names")
+    await other.execute("select pg_reload_conf()")
+    await stays
+    assert await asyncio.gather(*(store.load(record.key, "shop") for record in made)) == [None] * 20
+    await store.save(records.newer(first), over=first)
+    await other.close()
+    await stuck.close()
+    await store.close()
+
+
+async def until_held(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    held = "select count(*) from pg_locks where locktype = 'object' and mode = 'AccessExclusiveLock' and granted"
+    while not await connection.fetchval(held):  # noqa: ASYNC110 - the server tells nobody
+        await asyncio.sleep(0.005)
+
+
 async def test_a_watch_ends_with_its_connection_and_another_one_goes_on(
     server: PostgresServer, clock: FakeClock
 ) -> None:

@@ -144,6 +144,14 @@ async def test_a_server_that_is_not_there_is_told_with_its_place() -> None:
     assert "cannot be reached" in str(error)
 
 
+async def test_of_several_servers_the_one_that_may_be_written_is_taken(postgres_url: str, clock: FakeClock) -> None:
+    several = postgres_url.replace("@", f"@127.0.0.1:{free_port()},") + "&target_session_attrs=read-write"
+    store = open_store(several, clock=clock)
+    assert isinstance(store, PostgresStore)
+    await store.open()
+    await store.close()
+
+
 async def test_a_database_that_is_not_there_is_told(postgres_address: str) -> None:
     error = await refused(postgres_address.rpartition("/")[0] + "/absent")
     assert "no such database" in str(error)
@@ -197,6 +205,7 @@ async def test_a_server_without_a_free_connection_is_busy(own_server: PostgresSe
     [
         "postgresql:app",
         "postgresql://host:port/app",
+        "postgresql://host:5432,other:port/app",
         "postgresql://host/app?schema=",
         f"postgresql://me:{PASSWORD}@host/app?schema={'x' * 64}",
         f"postgresql://me:{PASSWORD}@host/app?timeout=0",

@@ -85,7 +85,9 @@ def refused(error: asyncpg.PostgresError | asyncpg.InterfaceError, where: str) -
     state = _state(error)
     if state == "23505":
         return Refused(state, Conflict())
-    if not state or state.startswith(("22", "23", "40", "54")) or state == "55P03":
+    # Without a context it did not wait for a row, but for all others to commit what they notify of.
+    held_up = state == "55P03" and getattr(error, "context", None)
+    if held_up or not state or state.startswith(("22", "23", "40", "54")):
         return Refused(state, explain(error, where))
     return explain(error, where)
 

@@ -155,12 +155,12 @@ class PostgresStore:
 
 
 def _check(url: str, schema: str, timeout: float) -> None:
-    try:
-        _ = urlsplit(url).port
-    except ValueError:
-        raise SettingError("the port in the address of PostgreSQL is no number; correct it") from None
     if not url.startswith(("postgresql://", "postgres://")):
         raise SettingError("an address of PostgreSQL starts with postgresql://")
+    for place in urlsplit(url).netloc.rpartition("@")[2].split(","):  # there may be several, of which one is primary
+        _, _, port = place.rpartition("]")[2].partition(":")
+        if port and not port.isdecimal():
+            raise SettingError("a port in the address of PostgreSQL is no number; correct it")
     if not schema or "\0" in schema or len(schema.encode()) > 63:
         raise SettingError(f"schema={schema!r}: give a name of 1 to 63 bytes")
     if not 0 < timeout < float("inf"):

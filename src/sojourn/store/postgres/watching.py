@@ -27,7 +27,8 @@ _decoder = msgspec.json.Decoder(list[tuple[str, str, int, str, bool]])  # key, a
 async def watch(schema: Schema, watching: Callable[[], set[Connection]]) -> AsyncIterator[Change | Beat]:
     """As `Watches`. Its connection is among those of `watching` for as long as it is open."""
     connection = await schema.connect()
-    watching().add(connection)
+    own = watching()
+    own.add(connection)
     ear = _Ear(schema.where)
     try:
         connection.add_termination_listener(ear.lose)
@@ -44,7 +45,7 @@ async def watch(schema: Schema, watching: Callable[[], set[Connection]]) -> Asyn
                 for change in ear.heard():
                     yield change
     finally:
-        watching().discard(connection)
+        own.discard(connection)
         await part(connection)
 
 
@@ -92,11 +93,12 @@ class _Ear:
         numbers, _, piece = payload.partition(" ")
         number, _, last = numbers.partition("/")
         self._pieces.append(piece)
-        if number != last:
-            return []
-        text, self._pieces = "".join(self._pieces), []
-        with contextlib.suppress(msgspec.DecodeError):
-            return _decoder.decode(f"[{text}]")
+        if number == str(len(self._pieces)):
+            if number != last:
+                return []
+            text, self._pieces = "".join(self._pieces), []
+            with contextlib.suppress(msgspec.DecodeError):
+                return _decoder.decode(f"[{text}]")
         raise StoreDamaged(f"{self._where} sent a notification that is not Sojourn's; see who uses its channel")
 
 
