@@ -57,6 +57,7 @@ class OutageStore(Around):
             )
         self._policy = policy
         self._moves = power(inner, Moves)
+        self._recalls = power(inner, Recalls)
         self._monotonic = monotonic
         self._unanswered: OrderedDict[tuple[str, str], float] = OrderedDict()
         self.answered = 0
@@ -82,7 +83,7 @@ class OutageStore(Around):
 
     def recall(self, key: str, app: str, version: int) -> Record | None:
         """As `Recalls`."""
-        return self._asked(Recalls).recall(key, app, version)
+        return None if self._recalls is None else self._recalls.recall(key, app, version)
 
     async def save(self, record: Record, *, over: Record | None) -> None:
         """As `Store`. Under ``anonymous``, `Gone` for a new session of nobody that cannot be stored."""

@@ -102,7 +102,7 @@ class BehindStore(Around):
         """As `Recalls`."""
         entry = self._queue.at(key, app)
         if entry is None:
-            return self._asked(Recalls).recall(key, app, version)
+            return None if self._recalls is None else self._recalls.recall(key, app, version)
         return entry.newest if self._serves(entry) and entry.newest.version >= version else None
 
     def kept(self, key: str, app: str) -> Record | None:
