@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from tests.fixtures.postgres import PostgresServer, waits_for_a_lock
+from tests.fixtures.postgres import PostgresServer, running, waits_for_a_lock
 
 from sojourn.errors import OutcomeUnknown, StoreBusy, StoreUnavailable
 from sojourn.store import open_store
@@ -152,28 +152,28 @@ async def test_a_row_that_somebody_holds_delays_nobody_else_for_long(server: Pos
     await store.close()
 
 
-async def test_while_nobody_can_commit_a_batch_is_given_up_as_a_whole(server: PostgresServer, clock: FakeClock) -> None:
-    store = await opened(server, clock)
-    first = records.new(clock)
-    await store.save(first, over=None)
-    other, stuck = await asyncpg.connect(server.url), await asyncpg.connect(server.url)
-    await other.execute("alter system set synchronous_standby_names = 'absent'")
-    await other.execute("select pg_reload_conf()")
-    stays = asyncio.create_task(stuck.execute("notify anything"))  # whoever notifies commits one after another
-    await asyncio.wait_for(until_held(other), 20)
-    before = store._desk().writing.trips
-    made = [records.new(clock) for _ in range(20)]
-    answers = await asyncio.gather(*(store.save(record, over=None) for record in made), return_exceptions=True)
-    assert {type(answer) for answer in answers} == {StoreBusy}
-    assert store._desk().writing.trips == before + 1
-    await other.execute("alter system reset synchronous_standby_names")
-    await other.execute("select pg_reload_conf()")
-    await stays
-    assert await asyncio.gather(*(store.load(record.key, "shop") for record in made)) == [None] * 20
-    await store.save(records.newer(first), over=first)
-    await other.close()
-    await stuck.close()
-    await store.close()
+async def test_while_nobody_can_commit_a_batch_is_given_up_as_a_whole(clock: FakeClock) -> None:
+    with running("synchronous_standby_names=absent") as server:
+        store = open_store(f"{server.url}?timeout=2&synchronous_commit=local", clock=clock)
+        assert isinstance(store, PostgresStore)
+        first = records.new(clock)
+        await store.save(first, over=None)
+        other, stuck = await asyncpg.connect(server.url), await asyncpg.connect(server.url)
+        # It waits for its standby. Whoever notifies commits one after another, so everybody waits for it.
+        stays = asyncio.create_task(stuck.execute("begin; create table anything (); notify anything; commit"))
+        await asyncio.wait_for(until_held(other), 20)
+        before = store._desk().writing.trips
+        made = [records.new(clock) for _ in range(20)]
+        answers = await asyncio.gather(*(store.save(record, over=None) for record in made), return_exceptions=True)
+        assert {type(answer) for answer in answers} == {StoreBusy}
+        assert store._desk().writing.trips == before + 1
+        await other.fetchval("select pg_cancel_backend($1)", stuck.get_server_pid())
+        await stays
+        assert await asyncio.gather(*(store.load(record.key, "shop") for record in made)) == [None] * 20
+        await store.save(records.newer(first), over=first)
+        await other.close()
+        await stuck.close()
+        await store.close()
 
 
 async def until_held(connection: asyncpg.Connection[asyncpg.Record]) -> None:
