@@ -16,7 +16,7 @@ from sojourn.core import codec
 from sojourn.core.ids import SessionId
 from sojourn.core.lifetime import GRACE
 from sojourn.core.merge import FieldChanges
-from sojourn.core.outcome import Outcome, Use, conclude
+from sojourn.core.outcome import Outcome, Use, at_rest, conclude
 from sojourn.core.record import Record
 
 OLD = SessionId("B" * 43)
@@ -339,3 +339,27 @@ def test_an_absolute_limit_that_came_later_holds_from_the_next_save() -> None:
     outcome = conclude(use(changes={"a": codec.pack(1, "")}), stored, Lifetime(absolute=5000), NOW)
     assert outcome.record is not None
     assert outcome.record.absolute_at == outcome.record.expires_at == stored.created_at + 5000
+
+
+times = st.integers(0, 4000).map(lambda seconds: 1000.0 + seconds)
+
+
+@given(
+    accessed_at=times,
+    renewed_at=times,
+    now=times,
+    told=st.integers(3, 5) | st.none(),
+    came=st.sampled_from([ID, OLD, None]),
+    asked=st.fixed_dictionaries({"looked": st.booleans(), "touches": st.booleans()}),
+)
+def test_what_is_told_at_a_glance_to_be_at_rest_is_concluded_to_be_nothing(
+    *, accessed_at: float, renewed_at: float, now: float, told: int | None, came: SessionId | None, asked: Any
+) -> None:
+    stored = record(version=4, accessed_at=accessed_at, renewed_at=renewed_at, expires_at=8000.0)
+    if at_rest(stored, came, told, LIFETIME, now):
+        assert conclude(use(given=came, version=told, **asked), stored, LIFETIME, now) == Outcome()
+
+
+def test_most_requests_are_at_rest() -> None:
+    assert at_rest(STORED, ID, 4, LIFETIME, NOW)
+    assert not at_rest(STORED, ID, 4, LIFETIME, NOW + 30)
