@@ -18,11 +18,16 @@ A = TypeVar("A")
 # Seconds before each further question, give or take a half: about two in all. What takes longer is an outage, and a
 # visitor who is told so can try again.
 PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+PATIENCE = 3.0  # seconds after which none is asked any more: a store that hangs takes its time with each
 
 
 async def ask_again(ask: Callable[[], Awaitable[A]], unknown: OutcomeUnknown) -> A:
     """The answer, as soon as the store gives one; raises `unknown` when it gives none in time."""
+    time_of = asyncio.get_running_loop().time
+    deadline = time_of() + PATIENCE
     for pause in PAUSES:
+        if time_of() > deadline:
+            break
         await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
         try:
             return await ask()

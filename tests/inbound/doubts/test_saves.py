@@ -201,6 +201,13 @@ async def test_a_store_that_stays_away_is_a_503_after_a_while(
     assert (answer.status, answer.cookies, len(attempts)) == (503, {}, 1 + len(doubt.PAUSES))
 
 
+async def test_a_store_that_hangs_is_not_asked_for_longer_than_that(
+    visitor: Visitor, attempts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doubt, "PATIENCE", -1.0)
+    assert ((await visitor.ask(sets(a=1))).status, len(attempts)) == (503, 1)
+
+
 async def test_a_store_that_fails_while_it_is_asked_again_is_asked_once_more(
     visitor: Visitor, store: WatchedStore
 ) -> None:
