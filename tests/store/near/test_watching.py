@@ -106,6 +106,16 @@ async def test_an_end_elsewhere_drops_the_copy(shared: MemoryStore, node: Node, 
     assert await node.loads(record) is None
 
 
+async def test_what_the_store_has_no_more_is_dropped_when_it_says_so(
+    shared: MemoryStore, node: Node, record: Record
+) -> None:
+    await stored(shared, node, record)
+    await node.loads(record)
+    await shared.delete(record.key, record.app)  # and nobody has told us yet
+    assert await node.load(record.key, record.app) is None
+    assert not node.serves(record)
+
+
 @pytest.mark.parametrize("move", [records.renewed, records.signed_in])
 async def test_a_move_elsewhere_drops_the_copy_at_the_old_key(
     shared: MemoryStore, node: Node, record: Record, clock: FakeClock, move: Callable[..., Record]

@@ -201,6 +201,21 @@ async def test_an_end_by_an_old_key_is_known_at_the_new_one_at_once(
     assert not node.serves(record)
 
 
+async def test_what_ended_by_an_old_key_is_not_held_for_an_outage_at_the_new_one(
+    node: Node, record: Record, clock: FakeClock
+) -> None:
+    node._outlive = True
+    node._begin()
+    await kept(node, record)
+    node._copies.off()  # the watch broke; what was kept at the old key is held
+    clock.advance(seconds=1)
+    moved = records.renewed(record, clock)
+    await node.line.inner.save(moved, over=record)
+    node._copies._outlived[moved.key, moved.app] = moved
+    assert await node.delete(record.key, record.app)
+    assert node.kept(moved.key, moved.app) is None
+
+
 @pytest.mark.parametrize("by", ["delete", "end"])
 async def test_an_end_by_a_new_key_is_known_at_the_old_one_at_once(
     shared: MemoryStore, node: Node, record: Record, clock: FakeClock, by: str

@@ -190,8 +190,8 @@ class Copies:
         return self.entries.drop(place, below=None if ended else version)
 
     def _end(self, place: Place, ref: str | None) -> None:
-        self._outlived.pop(place, None)
+        outlived = self._outlived.pop(place, None)
         self._pending.tell(place, 0, ended=True)
-        elsewhere = self.entries.end(place, ref)
+        elsewhere = self.entries.end(place, outlived.ref if ref is None and outlived is not None else ref)
         if elsewhere is not None:
             self._pending.tell(elsewhere, 0, ended=True)
