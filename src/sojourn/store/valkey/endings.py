@@ -65,11 +65,15 @@ async def claim(scope: Scope, *, limit: int, lease: float) -> list[Ending]:
     claimed: list[Ending] = []
     for tags in rounds:
         left = limit - len(claimed)
-        if left <= 0:
-            break
-        claims = await _of_each(scope, tags, now, left, lease) if clustered else [_claim(scope, tags, now, left, lease)]
-        for answer in await scope.lane.all(claims):
-            claimed += [ending for each in answer if (ending := await _ending(scope, each)) is not None]
+        while left > 0:
+            claims, shared = [_claim(scope, tags, now, left, lease)], 0
+            if clustered:
+                claims, shared = await _of_each(scope, tags, now, left, lease)
+            for answer in await scope.lane.all(claims):
+                claimed += [ending for each in answer if (ending := await _ending(scope, each)) is not None]
+            if shared < left:
+                break
+            left = limit - len(claimed)  # some had only been listed too early
     await registry.leave(scope, [ending.record for ending in claimed], seats_only=True)
     return claimed
 
@@ -88,17 +92,20 @@ async def forget(scope: Scope, records: Sequence[Record]) -> None:
     await registry.leave(scope, [layout.unpack(head, each.key, each.app) for each, head in found if head is not None])
 
 
-async def _of_each(scope: Scope, tags: Sequence[str], now: float, limit: int, lease: float) -> list[Command]:
-    """Claims of one tag each: in a cluster no script sees two. Only where something is due."""
+async def _of_each(
+    scope: Scope, tags: Sequence[str], now: float, limit: int, lease: float
+) -> tuple[list[Command], int]:
+    """Claims of one tag each, since in a cluster no script sees two, and for how many: where something may be due."""
     names = [f"{scope.names.root(tag)}due" for tag in tags]
     asked = [Command(tag, (b"ZCOUNT", name, "-inf", repr(now))) for tag, name in zip(tags, names, strict=True)]
     claims: list[Command] = []
+    left = limit
     for tag, due in zip(tags, await scope.lane.all(asked), strict=True):
         if due:
-            share = min(due, limit)
+            share = min(due, left)
             claims.append(_claim(scope, [tag], now, share, lease))
-            limit -= share
-    return claims
+            left -= share
+    return claims, limit - left
 
 
 def _claim(scope: Scope, tags: Sequence[str], now: float, limit: int, lease: float) -> Command:

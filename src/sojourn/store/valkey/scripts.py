@@ -61,6 +61,14 @@ local function list(member, score, till)
   local added = call('ZADD', due, text(score), member)
   outlive(due, added == 1 and call('ZCARD', due) == 1, life(till))
 end
+-- What is due may be listed too early: the sweep then lists it anew. So most saves and touches need not list it.
+local function relist(field, before, expires)
+  local function day(at) return at == math.huge and at or math.floor(at / 86400) end
+  if before and expires >= before and day(expires) == day(before) then return false end
+  list('R' .. field, expires + REST, expires)
+  outlive(refs, false, life(expires))
+  return true
+end
 local function ref_of(value) return value:sub(71, 70 + long(value, 59)) end
 local function field_of(value, app)
   local ref = ref_of(value)
@@ -195,10 +203,7 @@ if old ~= '' then
 end
 local expires = double(value, 11)
 put(KEYS[3], value, expires)
-if old ~= '' or expires ~= double(start, 11) then
-  list('R' .. field, expires + REST, expires)
-  outlive(refs, false, life(expires))
-end
+relist(field, old == '' and double(start, 11) or nil, expires)
 if used ~= '' then use(field, app, tonumber(used)) end
 call('PUBLISH', channel, message)
 return {'ok'}
@@ -246,14 +251,10 @@ local accessed, expires, absolute = struct.unpack('<ddd', start, 3)
 local later, till = struct.unpack('<dd', times)
 till = math.min(math.max(expires, till), absolute)
 call('SETRANGE', KEYS[3], 2, struct.pack('<dd', math.max(accessed, later), till))
-if till ~= expires then
-  prolong(KEYS[3], till)
-  list('R' .. field, till + REST, till)
-  outlive(refs, false, life(till))
-end
+if till ~= expires then prolong(KEYS[3], till) end
+local relisted = relist(field, expires, till)
 if used ~= '' then use(field, app, tonumber(used)) end
-local function day(at) return at == math.huge and at or math.floor(at / 86400) end
-return (day(till) ~= day(expires) or expires <= now) and 2 or 1
+return (relisted or expires <= now) and 2 or 1
 """,
     flags="allow-oom",
 )
@@ -323,6 +324,11 @@ local function take(field)
   if not whole then
     call('ZREM', due, 'R' .. field)
   else
+    if kind(value) == 'R' and double(value, 11) + REST > now then
+      list('R' .. field, double(value, 11) + REST, double(value, 11))
+      outlive(refs, false, life(double(value, 11)))
+      return
+    end
     if kind(value) == 'R' then reason = double(value, 11) >= double(value, 19) and 'a' or 'i' end
     claim(key, app, value, reason, till)
   end
