@@ -222,15 +222,7 @@ async def test_a_store_that_was_opened_while_it_was_small_stays_quick_when_it_ha
         await other.execute(
             "insert into stub select 'left' || n, 'shop', 'key' || n, true from generate_series(1, 20000) n"
         )
-        read = "select sum(idx_tup_read) from pg_stat_user_indexes where schemaname = current_schema()"
-
-        async def tuples() -> int:
-            for lane in (store._desk().reading, store._desk().writing, store._desk().aside):
-                if lane._connection is not None:
-                    await lane._connection.execute("select pg_stat_force_next_flush()")
-            return int(await other.fetchval(read))
-
-        before = await tuples()
+        before = await tuples_read(store, other)
         newer = records.newer(first)
         await store.save(newer, over=first)
         await store.save(records.new(clock), over=None)
@@ -243,4 +235,14 @@ async def test_a_store_that_was_opened_while_it_was_small_stays_quick_when_it_ha
         await store.end(newer.key, "shop", reason="signed-out", lease=30)
         await store.forget([newer])
         await store.delete(newer.key, "shop")
-        assert await tuples() - before < 100
+        assert await tuples_read(store, other) - before < 100
+
+
+async def tuples_read(store: PostgresStore, other: Any) -> int:
+    """How many entries of indexes were looked at, when the statements of `store` are counted in."""
+    desk = store._desk()
+    for lane in (desk.reading, desk.writing, desk.aside):
+        if lane._connection is not None:
+            await lane._connection.execute("select pg_stat_force_next_flush()")
+    read = "select sum(idx_tup_read) from pg_stat_user_indexes where schemaname = current_schema()"
+    return int(await other.fetchval(read))

@@ -51,6 +51,8 @@ def unconnected(error: Exception, where: str) -> StoreUnavailable:
         return StoreBusy(f"{where} takes no connection now ({_name(error)}); wait, or raise max_connections")
     if isinstance(error, OSError):
         return StoreUnavailable(f"{where} cannot be reached ({_name(error)}); start the server or correct the address")
+    if isinstance(error, asyncpg.ConnectionDoesNotExistError | asyncpg.ConnectionFailureError):
+        return lost(where, writes=False, overdue=False)
     if isinstance(error, asyncpg.PostgresError) and not state.startswith("08"):
         return explain(error, where)
     return StoreUnavailable(f"{where} cannot be used ({_name(error)}); correct the address and its options")

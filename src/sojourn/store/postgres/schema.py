@@ -60,7 +60,13 @@ class Schema:
                     connection.terminate()
                     raise
                 return connection
-        except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (
+            OSError,
+            ValueError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+        ) as error:
             problem = unconnected(error, self.where)
         raise problem
 
