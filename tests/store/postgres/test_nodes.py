@@ -56,31 +56,27 @@ async def test_a_sweep_leaves_alone_what_is_used_at_this_moment(node: Any, aside
 
 @pytest.mark.parametrize("when_full", ["refuse", "end-oldest"])
 async def test_never_more_live_than_the_limit_whichever_nodes_sign_in(
-    node: Any, clock: FakeClock, when_full: Any
+    node: Any, aside: Any, clock: FakeClock, when_full: Any
 ) -> None:
-    async with node() as one, node() as two, node() as three:
+    async with node() as one, node() as two, node() as three, aside() as other:
         nodes, limit = (one, two, three), 20
-        anonymous = [records.new(clock) for _ in range(90)]
+        await asyncio.gather(*(each.open() for each in nodes))
+        anonymous = sorted((records.new(clock) for _ in range(90)), key=lambda record: record.key)
         await asyncio.gather(*(one.save(record, over=None) for record in anonymous))
-        over = asyncio.Event()
-
-        async def most() -> int:
-            live = 0
-            while not over.is_set():
-                live = max(live, len(await one.find(Query(principal="alice"), limit=1000)))
-            return live
-
-        watching = asyncio.create_task(most())
-        answers = await outcomes(
-            *(
-                nodes[number % 3].admit(
-                    records.signed_in(record, clock), over=record, limit=limit, when_full=when_full, lease=30
+        async with other.transaction():
+            # Each node has one session left to admit when all of them have begun.
+            last = [record.key for record in anonymous[-3:]]
+            await other.execute("select from session where key = any ($1) for update", last)
+            admissions = [
+                asyncio.create_task(
+                    nodes[number % 3].admit(
+                        records.signed_in(record, clock), over=record, limit=limit, when_full=when_full, lease=30
+                    )
                 )
                 for number, record in enumerate(anonymous)
-            )
-        )
-        over.set()
-        assert await watching <= limit
+            ]
+            await waits_for_a_lock(other, count=3)
+        answers = await outcomes(*admissions)
         assert len(await two.find(Query(principal="alice"), limit=1000)) == limit
         if when_full == "refuse":
             assert Counter(map(type, answers)) == {list: limit, LimitReached: 90 - limit}

@@ -216,12 +216,11 @@ begin
             raise exception using errcode = 'SJ001';
         end if;
         exit when others = 0;
-        -- By the ref, since one that is renewed at this moment has another key when it can be locked. Therefore it is
-        -- counted again as well.
+        -- One that is renewed at this moment has another key when it can be locked, so all are counted again.
         for other in
             update session set claimed_until = _until, reason = 'evicted'
-            where (app = _app) is true and reason is null and ref = any (array(
-                select ref from held_by(_app, _principal, _now) as held where held.key <> _key
+            where (app = _app) is true and reason is null and key = any (array(
+                select key from held_by(_app, _principal, _now) as held where held.key <> _key
                 order by case _when_full when 'end-oldest' then created_at else accessed_at end, ref
                 limit others + 1 - _limit
             ))
