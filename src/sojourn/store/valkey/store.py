@@ -7,7 +7,6 @@ import contextlib
 import os
 import threading
 from collections.abc import AsyncGenerator, Sequence
-from weakref import WeakKeyDictionary
 
 from sojourn.core.events import Reason
 from sojourn.core.lifetime import Clock
@@ -59,7 +58,7 @@ class ValkeyStore:
         self._clock = ServerClock(clock)
         self._warned: set[str] = set()
         self._making = threading.Lock()
-        self._scopes: WeakKeyDictionary[asyncio.AbstractEventLoop, Scope] = WeakKeyDictionary()
+        self._scopes: dict[asyncio.AbstractEventLoop, Scope] = {}
         self._process = os.getpid()
 
     async def open(self) -> None:
@@ -198,17 +197,18 @@ class ValkeyStore:
         loop = asyncio.get_running_loop()
         scope = self._scopes.get(loop)
         if scope is None or self._process != os.getpid():
+            self._part_from_parent()
             with self._making:
-                self._part_from_parent()
+                for other in [each for each in self._scopes if each.is_closed()]:
+                    del self._scopes[other]
                 scope = Scope(Lane(self._address, self._clock, self._warned), self._names, self._clock)
                 self._scopes[loop] = scope
         return scope
 
     def _taken(self) -> dict[asyncio.AbstractEventLoop, Scope]:
+        self._part_from_parent()
         with self._making:
-            self._part_from_parent()
-            taken = dict(self._scopes)
-            self._scopes.clear()
+            taken, self._scopes = self._scopes, {}
         return taken
 
     def _part_from_parent(self) -> None:
@@ -216,7 +216,8 @@ class ValkeyStore:
         if self._process != os.getpid():
             self._process = os.getpid()
             _PARENTS.append(self._scopes)
-            self._scopes = WeakKeyDictionary()
+            self._scopes = {}
+            self._making = threading.Lock()  # another thread of the parent's may have held it
 
 
 # To close what belongs to the parent's event loop would take it out of the parent's own selector.
