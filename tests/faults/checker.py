@@ -329,10 +329,12 @@ def awaited(entries: Iterable[Entry]) -> dict[str, Entry]:
 
 
 def _excused(history: History, first: Announcement, again: Announcement) -> bool:
+    """Whether the first could not note it down; or the other stood still so long that its own claim had run out."""
+    nodes = (first.node, again.node)
     return any(
         injection.begun_at <= again.at
         and injection.healed_at + ECHO >= first.at
-        and (injection.kind in OF_THE_STORE or (injection.kind in OF_A_NODE and injection.node == first.node))
+        and (injection.kind in OF_THE_STORE or (injection.kind in OF_A_NODE and injection.node in nodes))
         for injection in history.injections
     )
 

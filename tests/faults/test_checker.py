@@ -195,7 +195,8 @@ def test_an_end_is_announced_again_when_its_announcer_was_killed() -> None:
     life = [begun(), entry(1, "end", tokens=[A], last=A)]
     twice = [said(1, node=0), said(6, node=1)]
     assert broken(*life, said=twice, faults=[fault("kill", 0, 1.02, 1.5)]) == set()
-    assert broken(*life, said=twice, faults=[fault("kill", 1, 1.02, 1.5)]) == {"one ended event a session"}
+    assert broken(*life, said=twice, faults=[fault("kill", 2, 1.02, 1.5)]) == {"one ended event a session"}
+    assert broken(*life, said=twice, faults=[fault("delay", 0, 1.02, 1.5)]) == {"one ended event a session"}
 
 
 def test_an_end_that_is_announced_again_is_known_by_its_event_id() -> None:
