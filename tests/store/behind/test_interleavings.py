@@ -75,9 +75,10 @@ async def test_an_end_has_the_last_word_and_the_newest_data(
     await flushing
     assert await node.load(third.key, third.app) is None
     assert await memory.load(third.key, third.app) is None
+    for late in (second, third):
+        with pytest.raises(Gone):
+            await changed(node, late, cart=3)
     assert (dropped, node.depth) == ([], 0)
-    with pytest.raises(Gone):
-        await changed(node, third, cart=3)
 
 
 @pytest.mark.parametrize("move", [renewed, signed_in])
@@ -208,6 +209,45 @@ async def test_a_change_waits_for_a_move_and_is_not_queued_at_the_old_key(
     with pytest.raises(error):
         await late
     assert await node.load(moved.key, moved.app) == moved
+    assert (node.depth, node.counts.dropped) == (0, 0)
+
+
+@pytest.mark.parametrize("fields", [{"epoch": 1}, {}], ids=["handed over", "used"])
+async def test_a_change_waits_for_a_save_that_passes_the_queue_by(
+    node: BehindStore, inner: WatchedStore, clock: FakeClock, fields: dict[str, Any]
+) -> None:
+    record = await renewed(node, await created(node, clock), clock)
+    record = await changed(node, record, cart=1)
+    clock.advance(seconds=5)
+    gate = inner.pause("save")
+    new = records.newer(records.used(record, clock), data=record.data, **fields)  # the first use of the new key
+    saving = asyncio.create_task(node.save(new, over=record))
+    await gate.reached.wait()
+    late = asyncio.create_task(changed(node, record, cart=2))
+    await turns()
+    gate.opened.set()
+    await saving
+    with pytest.raises(Conflict):
+        await late
+    assert await node.load(new.key, new.app) == new
+
+
+@pytest.mark.parametrize("queued", [False, True])
+async def test_a_session_that_ends_while_its_move_is_answered_is_not_known(
+    node: BehindStore, inner: WatchedStore, clock: FakeClock, *, queued: bool
+) -> None:
+    record = await created(node, clock)
+    if queued:
+        record = await changed(node, record, cart=1)
+    gate = inner.pause_after("save")
+    moved = records.signed_in(record, clock, data=record.data)
+    moving = asyncio.create_task(node.save(moved, over=record))
+    await gate.reached.wait()
+    assert await node.end(moved.key, moved.app, reason="revoked", lease=30) == moved
+    gate.opened.set()
+    await moving
+    with pytest.raises(Gone):
+        await changed(node, moved, cart=2)
     assert (node.depth, node.counts.dropped) == (0, 0)
 
 

@@ -93,6 +93,18 @@ async def test_what_was_queued_is_given_up_when_the_session_is_not_the_visitors_
         await changed(node, mine, a=2)
 
 
+async def test_what_was_queued_is_given_up_when_the_session_is_in_other_hands_at_the_same_key(
+    node: BehindStore, memory: MemoryStore, dropped: list[Record], clock: FakeClock
+) -> None:
+    first = await created(node, clock)
+    mine = await changed(node, first, a=1)
+    theirs = records.newer(first, data=first.data, principal="bob", epoch=1)
+    await memory.save(theirs, over=first)
+    await node.flush()
+    assert await node.load(first.key, first.app) == theirs
+    assert dropped == [mine]
+
+
 async def test_what_cannot_be_read_is_not_written_over(
     node: BehindStore, memory: MemoryStore, dropped: list[Record], clock: FakeClock
 ) -> None:

@@ -195,7 +195,6 @@ class Saving:
         self, entry: Entry | None, record: Record, over: Record, send: Callable[[Record], Awaitable[A]]
     ) -> A:
         old = ((over.key, over.app), (over.ref, over.app))
-        self._known.lost(*old)
         with self._known.look((record.key, record.app), (record.ref, record.app)) as look:
             try:
                 answer = await (send(over) if entry is None else self._sent(entry, record, send))
