@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -79,15 +80,16 @@ def vacate(scope: Scope, record: Record, seats: Sequence[tuple[str | bytes, str 
 async def leave(scope: Scope, gone: Sequence[Record], *, seats_only: bool = False) -> None:
     """Strike out sessions that have ended, or have left their principal or their ref, as `gone` says."""
     undo: list[Command] = []
+    starts: defaultdict[str, list[str]] = defaultdict(list)
     for record in gone:
         if not seats_only:
-            key = scope.names.index(record.ref)
             start = f"{record.ref}\0{record.app}\0{layout.tag_of(record.key)}\0"
-            undo.append(run(_hash(key), registers.UNREGISTER, [key], start))
+            starts[scope.names.index(record.ref)].append(start)
         if record.principal is not None:
             root = scope.names.principal(record.principal)
             keys = [f"{root}seats:{record.app}", f"{root}apps"]
             undo.append(run(_hash(root), registers.UNSEAT, keys, record.app, record.ref, str(record.version)))
+    undo += [run(_hash(key), registers.UNREGISTER, [key], *some) for key, some in starts.items()]
     await _cleaned(scope, undo)
 
 

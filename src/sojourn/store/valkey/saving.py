@@ -119,7 +119,9 @@ def _understood(answer: list[Any], record: Record) -> list[Record]:
     if said == b"ok":
         return [layout.unpack(head, "", record.app) for head in rest]
     if said == b"late":
-        raise StoreBusy("a node stood still while it admitted a session; try again")
+        raise StoreBusy(
+            "a node stood still as it let a session in, or the clocks of the servers differ by seconds; try again"
+        )
     if said == b"gone":
         raise Gone
     raise Conflict(layout.unpack(rest[1], rest[0].decode(), record.app) if rest else None)

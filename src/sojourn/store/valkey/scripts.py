@@ -336,7 +336,9 @@ local function take(field)
 end
 for tag = 1, #KEYS / 2 do
   due, refs, root = KEYS[2 * tag - 1], KEYS[2 * tag], ARGV[5 + tag]
-  for _, member in ipairs(call('ZRANGEBYSCORE', due, '-inf', ARGV[2], 'LIMIT', 0, 1000)) do
+  -- Stubs go beside the records that are claimed, but a script must not keep the server from others for long.
+  if #answer >= limit and tag > 1 then break end
+  for _, member in ipairs(call('ZRANGEBYSCORE', due, '-inf', ARGV[2], 'LIMIT', 0, limit - #answer + 100)) do
     if member:sub(1, 1) == 'S' then drop(member:sub(2))
     elseif #answer < limit then take(member:sub(2)) end
   end

@@ -80,7 +80,7 @@ class Wire(AbstractConnection):
         writer = self._writer
         self.cut()
         if writer is not None:
-            with contextlib.suppress(OSError, asyncio.CancelledError):
+            with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
 
