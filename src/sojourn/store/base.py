@@ -227,7 +227,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Beat(msgspec.Struct, frozen=True, kw_only=True):
-    """A sign of life: every change up to `number` was told, when the store was asked just now."""
+    """A sign of life: every change up to `number` was told, when the store was asked after the beat before."""
 
     number: int
 

@@ -342,6 +342,20 @@ async def test_a_beat_from_before_the_process_was_stopped_proves_nothing(
     assert not node.serves(record)
 
 
+async def test_a_slow_beat_proves_nothing_of_the_time_since_the_one_before(
+    shared: MemoryStore, node: Node, record: Record, monotonic: FakeClock
+) -> None:
+    await stored(shared, node, record)
+    await node.loads(record)
+    monotonic.advance(seconds=2.5)
+    await shared.save(records.new(node._clock), over=None)
+    await node.line.deliver()  # told on the way of an answer that was asked for 2.5 seconds ago
+    await node.line.tell(Beat(number=1))
+    assert node.has(record)
+    monotonic.advance(seconds=0.5)
+    assert not node.serves(record)
+
+
 async def test_a_copy_that_seems_expired_is_a_miss_and_no_end(
     shared: MemoryStore, node: Node, record: Record, clock: FakeClock
 ) -> None:

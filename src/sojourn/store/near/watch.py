@@ -125,8 +125,8 @@ class Watch:
         try:
             news = self._watches.watch()
             async with asyncio.timeout(PATIENCE) as patience:
+                asked_at = self._pulse.monotonic()
                 while True:
-                    asked_at = self._pulse.monotonic()
                     told = await anext(news, None)
                     if told is None:
                         return "it has ended"
@@ -134,6 +134,7 @@ class Watch:
                         self._hear(told)
                     else:
                         self._beat(told, asked_at)
+                        asked_at = self._pulse.monotonic()
                         patience.reschedule(asyncio.get_running_loop().time() + self._pulse.silence)
         except TimeoutError:
             return "it gives no sign of life"
@@ -152,8 +153,8 @@ class Watch:
         if self._last is None or beat.number > self._last:
             self._missed()
             self._last = beat.number
-        # The store was asked no earlier than we asked for what comes next. Not from now on: a process that was stopped
-        # finds a sign of life of long ago in its hands.
+        # The store was asked after the beat before, that much is certain. Not now: on a slow line, or in the hands of a
+        # process that was stopped, this is the answer to a question of long ago.
         self._pulse.beat(asked_at)
 
     def _hear(self, change: Change) -> None:
