@@ -20,6 +20,7 @@ from sojourn.store.breaker import BreakerStore
 from sojourn.store.memory import MemoryStore
 from sojourn.store.near import Near, NearStore
 from sojourn.store.outage import Outage, OutageStore
+from sojourn.store.stack import Outer, stacked
 from sojourn.testing import FakeClock, StoreContract
 from sojourn.testing.contract import records
 
@@ -355,6 +356,24 @@ async def test_queued_changes_are_served_and_added_to_while_the_store_is_away(cl
     await site.come_back()
     await store.close()
     assert await site.memory.load(record.key, record.app) == third
+
+
+async def test_a_stack_that_is_read_only_keeps_what_was_near(clock: FakeClock) -> None:
+    server = Server(MemoryStore(clock=clock))
+    outer = Outer(node="n1", near=Near(), behind=None, seal=[bytes(32)], outage="read-only")
+    store = stacked(server, outer, clock, dropped=lambda _: None, unreadable=lambda *_: None)
+    near = store.inner  # type: ignore[attr-defined]
+    async with asyncio.timeout(PATIENCE):
+        await near.open()
+        while not near.healthy:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.001)
+        record = records.new(clock)
+        await store.save(record, over=None)
+        server.stop()
+        while near.healthy:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.001)
+    assert await store.load(record.key, record.app) == record
+    await near.close()
 
 
 def test_a_policy_that_cannot_work_is_refused(clock: FakeClock) -> None:

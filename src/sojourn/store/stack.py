@@ -64,7 +64,7 @@ def stacked(
     pays = remote and power(store, Watches) is not None
     near = outer.near if outer.near != NEAR else Near() if pays else None
     if isinstance(near, Near):
-        store = NearStore(store, near, node=outer.node, clock=clock)
+        store = NearStore(store, near, node=outer.node, clock=clock, outlive=outer.outage == "read-only")
     if outer.behind is not None:
         store = BehindStore(store, outer.behind, clock=clock, dropped=dropped)
     if outer.outage != "fail":
