@@ -31,9 +31,8 @@ class Schema:
         self._url = url
         self._name = name
         self._clock = clock
-        self._settings = {
+        settings = {
             "search_path": _quoted(name),
-            "application_name": "sojourn",
             # The server gives up before we do: then it is known that nothing happened.
             "statement_timeout": _milliseconds(timeout * 0.8),
             # Nodes hold a row for one statement only. Who holds one for longer must not hold up all of a batch.
@@ -43,6 +42,7 @@ class Schema:
             "enable_seqscan": "off",
             "jit": "off",
         }
+        self._settings = "; ".join(f"set {setting} to {value}" for setting, value in settings.items())
 
     async def connect(self) -> Connection:
         """A connection to a schema that is there, and of our version. Raises `StoreUnavailable`."""
@@ -51,7 +51,7 @@ class Schema:
                 connection = await asyncpg.connect(
                     self._url,
                     timeout=self.timeout,
-                    server_settings=self._settings,
+                    server_settings={"application_name": "sojourn"},  # a pooler in front may refuse any other
                     max_cached_statement_lifetime=0,
                 )
                 try:
@@ -77,6 +77,7 @@ class Schema:
         self._clock.measured(said, asked_at=asked_at, answered_at=time.monotonic())
 
     async def _prepare(self, connection: Connection) -> None:
+        await connection.execute(self._settings)
         if not await self._made(connection):
             await self._make(connection)
         await self.ask_time(connection)
