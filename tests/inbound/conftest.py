@@ -1,13 +1,21 @@
-"""Sessions over each store that needs no server, with a clock that stands still."""
+"""Sessions over each store that needs no server, with a clock that stands still.
+
+`SOJOURN_TEST_STORES="postgres valkey"` has these tests run over stores that need one, too.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fixtures.postgres import postgres_address, postgres_url, postgres_urls  # noqa: F401 - fixtures
+from tests.fixtures.valkeys import valkey_address, valkey_prefix, valkey_server, valkey_url  # noqa: F401 - fixtures
 from tests.fixtures.visitor import Visitor
 from tests.fixtures.watched import WatchedStore
 
@@ -24,19 +32,46 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", *os.environ.get("SOJOURN_TEST_STORES", "").split()])
 def store(request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path) -> WatchedStore:
-    address = "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/sessions.db"
-    return WatchedStore(open_store(address, clock=clock))
+    address = {"memory": "memory:", "sqlite": f"sqlite:///{tmp_path}/sessions.db"}.get(request.param)
+    opened = open_store(address or request.getfixturevalue(f"{request.param}_url"), clock=clock)
+    if address is None:
+        opened.remote = False  # type: ignore[attr-defined]  # so that nothing but what the test asks for is around it
+    return WatchedStore(opened)
 
 
 @pytest.fixture
-def make(store: WatchedStore, clock: FakeClock) -> Iterator[Make]:
+def made() -> list[Sessions]:
+    """All that `make` has made."""
+    return []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    """Close what a test has made in the event loop in which it was used, as applications do."""
+    test, made = pyfuncitem.obj, pyfuncitem.funcargs.get("made")
+    if made is None or not inspect.iscoroutinefunction(test):
+        return
+
+    @functools.wraps(test)
+    async def closing(**given: Any) -> None:
+        try:
+            await test(**given)
+        finally:
+            pyfuncitem.funcargs["store"].before.clear()
+            for sessions in made:
+                await sessions.close()
+
+    pyfuncitem.obj = closing
+
+
+@pytest.fixture
+def make(store: WatchedStore, clock: FakeClock, made: list[Sessions]) -> Iterator[Make]:
     """Makes `Sessions` with settings of the test's own, over the store of the test unless it gives another."""
-    made: list[Sessions] = []
 
     def make(**settings: Any) -> Sessions:
-        made.append(Sessions(**{"store": store, "clock": clock, **settings}))
+        made.append(Sessions(**{"store": store, "clock": clock, "near": None, **settings}))
         return made[-1]
 
     yield make

@@ -81,7 +81,7 @@ async def test_an_application_whose_store_cannot_be_opened_closes_what_it_has_op
 
 @pytest.fixture
 def remote(store: WatchedStore, monkeypatch: pytest.MonkeyPatch) -> WatchedStore:
-    monkeypatch.setattr(type(store.store), "remote", True, raising=False)
+    monkeypatch.setattr(store.store, "remote", True, raising=False)
     monkeypatch.setattr(stack, "PAUSES", (0.001, 0.002))
     return store
 

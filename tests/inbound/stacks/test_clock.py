@@ -47,7 +47,7 @@ def remote(store: WatchedStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatc
             raise StoreUnavailable("its clock is not known yet; open it")
         return clock.now
 
-    monkeypatch.setattr(type(store.store), "remote", True, raising=False)
+    monkeypatch.setattr(store.store, "remote", True, raising=False)
     monkeypatch.setattr(store.store, "now", now)
     store.before["open"] = opens
     return store

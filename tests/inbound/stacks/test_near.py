@@ -123,15 +123,15 @@ async def test_what_has_ended_here_is_refused_here_at_once(make: Make, act: Call
 
 
 def remote(store: WatchedStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(store.store), "remote", True, raising=False)
+    monkeypatch.setattr(store.store, "remote", True, raising=False)
 
 
 def test_it_is_there_for_stores_that_cost_a_round_trip(
     make: Make, store: WatchedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert power(make().store, Recalls) is None
+    assert power(make(near="remote").store, Recalls) is None
     remote(store, monkeypatch)
-    assert power(make().store, Recalls) is not None
+    assert power(make(near="remote").store, Recalls) is not None
     assert power(make(near=None).store, Recalls) is None
 
 
@@ -143,7 +143,7 @@ def test_a_store_that_cannot_be_watched_has_none(make: Make) -> None:
 
         save = touch = delete = load
 
-    assert power(make(store=Plain()).store, Recalls) is None
+    assert power(make(store=Plain(), near="remote").store, Recalls) is None
     with pytest.raises(SettingError, match="near=None"):
         make(store=Plain(), near=Near())
     with pytest.raises(SettingError, match="a Near"):
