@@ -11,7 +11,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.fixtures.postgres import postgres_address, postgres_url, postgres_urls  # noqa: F401 - fixtures
@@ -50,17 +50,17 @@ def made() -> list[Sessions]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
     """Close what a test has made in the event loop in which it was used, as applications do."""
-    test, made = pyfuncitem.obj, pyfuncitem.funcargs.get("made")
-    if made is None or not inspect.iscoroutinefunction(test):
+    test, given = pyfuncitem.obj, cast("dict[str, Any]", pyfuncitem.funcargs)
+    if "made" not in given or not inspect.iscoroutinefunction(test):
         return
 
     @functools.wraps(test)
-    async def closing(**given: Any) -> None:
+    async def closing(**values: Any) -> None:
         try:
-            await test(**given)
+            await test(**values)
         finally:
-            pyfuncitem.funcargs["store"].before.clear()
-            for sessions in made:
+            given["store"].before.clear()
+            for sessions in given["made"]:
                 await sessions.close()
 
     pyfuncitem.obj = closing
