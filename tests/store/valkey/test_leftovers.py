@@ -237,6 +237,42 @@ async def test_many_sign_ins_on_two_nodes_of_a_cluster_never_exceed_the_limit(
         await store.close()
 
 
+async def test_who_waits_for_a_seat_beside_others_is_not_evicted_for_its_own_sake(
+    stores: list[ValkeyStore], clock: FakeClock
+) -> None:
+    store = stores[0]
+    sitting = [records.new(clock, principal="alice") for _ in range(3)]
+    for record in sitting:
+        await store.save(record, over=None)
+        clock.advance(seconds=1)
+    again = records.renewed(sitting[0], clock, epoch=1)
+    coming = [records.new(clock, principal="alice") for _ in range(5)]
+    await asyncio.gather(
+        *(store.admit(record, over=None, limit=2, when_full="end-least-used", lease=LEASE) for record in coming[:2]),
+        store.admit(again, over=sitting[0], limit=2, when_full="end-least-used", lease=LEASE),
+        *(store.admit(record, over=None, limit=2, when_full="end-least-used", lease=LEASE) for record in coming[2:]),
+        return_exceptions=True,
+    )
+    assert len(await store.find(Query(principal="alice"), limit=100)) == 2
+    await store.close()
+
+
+async def test_those_who_are_refused_at_once_share_one_look(stores: list[ValkeyStore], clock: FakeClock) -> None:
+    store = stores[0]
+    for _ in range(50):
+        await store.admit(records.new(clock, principal="alice"), over=None, limit=50, when_full="refuse", lease=LEASE)
+    [line] = store._scope().lane._lines.values()
+    before = line.ask.asked
+    refused = [records.new(clock, principal="alice") for _ in range(100)]
+    answers = await asyncio.gather(
+        *(store.admit(record, over=None, limit=50, when_full="refuse", lease=LEASE) for record in refused),
+        return_exceptions=True,
+    )
+    assert all(isinstance(answer, LimitReached) for answer in answers)
+    assert line.ask.asked - before < 100 * 6 + 3 * 50
+    await store.close()
+
+
 async def test_nobody_is_evicted_for_a_save_that_cannot_happen(stores: list[ValkeyStore], clock: FakeClock) -> None:
     store = stores[0]
     sitting = records.new(clock, principal="alice")

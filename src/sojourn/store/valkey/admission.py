@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sojourn.core.record import Record
 from sojourn.errors import LimitReached, OutcomeUnknown, StoreBusy, StoreError
 from sojourn.store.base import WhenFull
+from sojourn.store.gathering import Gathering
 from sojourn.store.valkey import endings, layout, registry
 from sojourn.store.valkey.saving import check, write
 from sojourn.store.valkey.scope import Scope
@@ -26,6 +27,11 @@ class Limit(NamedTuple):
     seats: int
     when_full: WhenFull
     lease: float
+
+
+class _Want(NamedTuple):
+    record: Record
+    limit: Limit
 
 
 async def enter(scope: Scope, record: Record, over: Record | None, limit: Limit | None = None) -> list[Record]:
@@ -66,21 +72,41 @@ async def _seated(
         if seat.full is None or limit is None:
             return seat, evicted
         await check(scope, record, over)
-        live, void, coming = await _look(scope, record, seat)
-        if void:
-            await scope.lane.do(registry.vacate(scope, record, void))
-        excess = len(live) + coming + 1 - limit.seats
-        if excess <= 0:
-            continue
-        if limit.when_full == "refuse" or limit.seats < 1:
-            raise LimitReached("the principal has as many sessions as one may have; end one of them first")
-        ended = await _evict(scope, live, limit, excess)
+        ended = await _room(scope, record, over, limit)(_Want(record, limit))
         evicted += ended
-        await registry.leave(scope, ended, seats_only=True)
         if not ended:
             if time.monotonic() > give_up_at:
                 raise StoreBusy("too many sign-ins of one principal at once; try again")
             await asyncio.sleep(random.uniform(0.002, 0.02))  # noqa: S311 - so that two do not march in step
+
+
+def _room(scope: Scope, record: Record, over: Record | None, limit: Limit) -> Gathering[_Want, list[Record]]:
+    """Makes room for those who wait for a seat of one principal: one look at all who sit there is enough for them.
+
+    Whoever sits there already looks alone, for others must not count or evict it for its own sake.
+    """
+    sits = over is not None and over.principal == record.principal
+    name = f"{scope.names.principal(record.principal or '')}{limit}{record.app}{record.ref if sits else ''}"
+    room = scope.lane.gatherings.get(name)
+    if room is None:
+        room = scope.lane.gatherings[name] = Gathering(lambda wants: _make_room(scope, wants))
+    return room
+
+
+async def _make_room(scope: Scope, wants: Sequence[_Want]) -> list[list[Record] | Exception]:
+    """Who was evicted for each; nobody where there is room, or where room is to be waited for."""
+    record, limit = wants[0]
+    seat = await registry.take_seat(scope, record, 0)  # only to see who has the others
+    live, void, coming = await _look(scope, record, seat)
+    if void:
+        await scope.lane.do(registry.vacate(scope, record, void))
+    free = limit.seats - len(live) - coming
+    refusal = LimitReached("the principal has as many sessions as one may have; end one of them first")
+    if limit.when_full == "refuse" or limit.seats < 1:
+        return [[] if free > 0 else refusal for _ in wants]
+    ended = await _evict(scope, live, limit, max(0, len(wants) - free))
+    await registry.leave(scope, ended, seats_only=True)
+    return [ended[number : number + 1] if number + 1 < len(wants) else ended[number:] for number in range(len(wants))]
 
 
 async def _look(

@@ -7,8 +7,10 @@ import bisect
 import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 from sojourn.errors import StoreBusy, StoreReadOnly, StoreUnavailable
+from sojourn.store.gathering import Gathering
 from sojourn.store.valkey.client.address import Address, Place
 from sojourn.store.valkey.client.clock import ServerClock
 from sojourn.store.valkey.client.line import Command, Line, Unreached
@@ -37,6 +39,8 @@ class Lane:
         self._only: Line | None = None
         self._working = 0
         self._quiet = asyncio.Event()
+        self.gatherings: WeakValueDictionary[str, Gathering[Any, Any]] = WeakValueDictionary()
+        """What is gathered for something else than a server, by what it is about."""
 
     async def do(self, command: Command) -> Any:
         """The answer to `command`."""
