@@ -173,7 +173,8 @@ class _Answer:
         """Answer that the session could not be had or stored. Nothing of what the application answers is sent."""
         self._refused = True
         # For the log alone: it names the store.
-        _log.warning("a request was refused with %d: %s", error.status_hint, error)
+        level = logging.WARNING if error.status_hint >= 500 else logging.INFO  # whoever signs in too often fills no log
+        _log.log(level, "a request was refused with %d: %s", error.status_hint, error)
         if self._scope["type"] == "websocket":
             await self._send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": ""})
             return
