@@ -67,8 +67,10 @@ class ValkeyStore:
 
     async def close(self) -> None:
         """As `Opens`."""
+        self._part_from_parent()
         here = asyncio.get_running_loop()
-        for loop, scope in self._taken().items():
+        # Who is between two questions goes on with the same lane, which is opened again and can be closed again.
+        for loop, scope in list(self._scopes.items()):
             if loop is here:
                 await scope.lane.close()
             elif loop.is_running():
@@ -204,12 +206,6 @@ class ValkeyStore:
                 scope = Scope(Lane(self._address, self._clock, self._warned), self._names, self._clock)
                 self._scopes[loop] = scope
         return scope
-
-    def _taken(self) -> dict[asyncio.AbstractEventLoop, Scope]:
-        self._part_from_parent()
-        with self._making:
-            taken, self._scopes = self._scopes, {}
-        return taken
 
     def _part_from_parent(self) -> None:
         """After a fork the connections are the parent's: they are neither used nor closed, only kept."""
