@@ -28,10 +28,12 @@ __all__ = [
     "IdRenewed",
     "Listener",
     "Reason",
+    "SessionAbsent",
     "SessionActivated",
     "SessionCreated",
     "SessionEnded",
     "SessionPassivated",
+    "SessionRefused",
     "SessionUnreadable",
     "details",
 ]
@@ -63,11 +65,23 @@ class SessionEnded(Event, frozen=True):
     principal: str | None
     reason: Reason
     data: bytes
+    created_at: float
+    """When it was first stored, in seconds since the epoch."""
+    accessed_at: float
+    """When it was last used, as far as that was stored."""
 
     @classmethod
     def of(cls, record: Record, reason: Reason) -> SessionEnded:
         """The event for the last record of a session."""
-        return cls(ref=record.ref, app=record.app, principal=record.principal, reason=reason, data=record.data)
+        return cls(
+            ref=record.ref,
+            app=record.app,
+            principal=record.principal,
+            reason=reason,
+            data=record.data,
+            created_at=record.created_at,
+            accessed_at=record.accessed_at,
+        )
 
     @property
     def event_id(self) -> str:
@@ -90,6 +104,19 @@ class SessionEnded(Event, frozen=True):
 
     def __repr__(self) -> str:
         return f"SessionEnded(ref={self.ref!r}, app={self.app!r}, principal={self.principal!r}, reason={self.reason!r})"
+
+
+class SessionAbsent(Event, frozen=True):
+    """A request came with an id that has no session: it has ended, or there never was one. `ref` is ""."""
+
+
+class SessionRefused(Event, frozen=True):
+    """A request wanted to store a session that there is no room for: nothing was stored, and the visitor was told so.
+
+    The principal has as many sessions as one may have (`"limit"`), or the store is `"full"`.
+    """
+
+    reason: Literal["limit", "full"]
 
 
 class IdRenewed(Event, frozen=True):

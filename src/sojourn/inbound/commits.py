@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from functools import partial
+from typing import Literal
 
 import msgspec
 
@@ -14,7 +15,7 @@ from sojourn.core.merge import Changes, contradictions, refuse_contradictions
 from sojourn.core.outcome import Outcome, Use, conclude
 from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
-from sojourn.errors import Conflict, Gone, OutcomeUnknown, Overtaken, StoreUnavailable
+from sojourn.errors import Conflict, Gone, LimitReached, OutcomeUnknown, Overtaken, StoreFull, StoreUnavailable
 from sojourn.inbound.doubt import save_again
 from sojourn.inbound.ending import Endings
 from sojourn.inbound.ending.endings import LEASE
@@ -102,6 +103,9 @@ class Commits:
             session.lost()
             self._tell_of_drop(use)
             return Outcome()
+        except (LimitReached, StoreFull) as refusal:
+            self._tell_of_refusal(use, refusal)
+            raise
         raise Overtaken(f"session {use.ref}: {TRIES} saves in a row met a newer version; nothing was saved, try again")
 
     def _catch_up(
@@ -237,8 +241,13 @@ class Commits:
                 self._tell(detail)
 
     def _tell_of_drop(self, use: Use) -> None:
-        if use.changes:
+        if use.changes and self._listeners:
             self._tell(events.ChangesDropped(ref=use.ref, app=use.app, names=tuple(use.changes)))
+
+    def _tell_of_refusal(self, use: Use, refusal: LimitReached | StoreFull) -> None:
+        if self._listeners:
+            reason: Literal["limit", "full"] = "limit" if isinstance(refusal, LimitReached) else "full"
+            self._tell(events.SessionRefused(ref=use.ref, app=use.app, reason=reason))
 
     def _tell(self, event: events.Event) -> None:
         self._listeners.tell(event)

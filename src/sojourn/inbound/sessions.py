@@ -119,6 +119,7 @@ class Sessions:
 
     def _connect(self, inner: Store, outer: Outer, rules: Rules) -> None:
         self._listeners = Listeners()
+        self._held: set[int] = set()  # the sessions under way, by identity: a request may end or renew its own
         self.store = stacked(inner, outer, rules.clock, dropped=self._tell_of_loss, unreadable=self._tell_of_unreadable)
         self._recalls = power(self.store, Recalls)
         self._endings = Endings(self.store, self._listeners)
@@ -126,6 +127,16 @@ class Sessions:
         self._sweeper = None if sweeps is None else Sweeper(sweeps, self._endings, self.sweeping, rules.clock)
         self._commits = Commits(self.store, rules, self._listeners, self._endings)
         self._keeper = Keeper(self.store, self._commits, rules.clock)
+
+    @property
+    def app(self) -> str:
+        """The name of the application."""
+        return self._app
+
+    @property
+    def active(self) -> int:
+        """How many requests, WebSockets and `access` blocks of this process are under way that found a session."""
+        return len(self._held)
 
     # --- a request -----------------------------------------------------------------------------------------------
 
@@ -160,7 +171,8 @@ class Sessions:
         ids, told = self._tracking.read(headers)
         if len(ids) > 1 and self.cookie.prefixed:
             # Browsers keep one cookie of such a name: one of these was forged, and it cannot be told which (R09).
-            self._tell(events.IdRefused(ref="", app=self._app))
+            if self._listeners:
+                self._listeners.tell(events.IdRefused(ref="", app=self._app))
             ids = []
         first = None
         for given, route in filter(None, map(self._tracking.parse, ids[:CANDIDATES])):
@@ -168,6 +180,8 @@ class Sessions:
             if record is not None:
                 return self._begin(record, given, told, route)
             first = first or given
+        if first is not None and self._listeners:
+            self._listeners.tell(events.SessionAbsent(ref="", app=self._app))
         return Session(None, self._clock(), self._keeper, given=first)
 
     async def commit(self, session: Session, *, failed: bool = False, counts: bool = True) -> list[bytes]:
@@ -197,13 +211,15 @@ class Sessions:
     def close_session(self, session: Session) -> None:
         """Refuse further use: its request is over. Announces what could not be read."""
         session.advance(Stage.CLOSED)
+        self._held.discard(id(session))
         if not session.looked or not self._listeners:
             return
+        tell = self._listeners.tell
         for name, reason in session.unreadable.items():
             if name:
-                self._tell(events.AttributeUnreadable(ref=session.ref, app=self._app, name=name, reason=reason))
+                tell(events.AttributeUnreadable(ref=session.ref, app=self._app, name=name, reason=reason))
             else:
-                self._tell(events.SessionUnreadable(ref="", app=self._app, reason=reason))
+                tell(events.SessionUnreadable(ref="", app=self._app, reason=reason))
 
     # --- outside of requests -------------------------------------------------------------------------------------
 
@@ -288,6 +304,7 @@ class Sessions:
         if not found:
             raise SessionEnded(f"there is no session {ref}")
         session = Session(found[0], self._clock(), self._keeper)
+        self._held.add(id(session))
         session.advance(Stage.STARTED)
         try:
             yield session
@@ -304,19 +321,20 @@ class Sessions:
 
     def _begin(self, record: Record, given: SessionId, told: int | None, route: str) -> Session:
         session = Session(record, self._clock(), self._keeper, given=given, told=told)
-        if told is not None and told > record.version:
-            self._tell(events.FellBack(ref=record.ref, app=self._app, told=told, version=record.version))
+        self._held.add(id(session))
+        listeners = self._listeners
+        if told is not None and told > record.version and listeners:
+            listeners.tell(events.FellBack(ref=record.ref, app=self._app, told=told, version=record.version))
         if self._tracking.route not in (None, route):
             session.rebind()
-            if route:
-                self._tell(events.AffinityBroken(ref=record.ref, app=self._app, came_from=route))
+            if route and listeners:
+                listeners.tell(events.AffinityBroken(ref=record.ref, app=self._app, came_from=route))
         return session
 
     def _tell_of_loss(self, record: Record) -> None:
-        self._tell(events.ChangesDropped(ref=record.ref, app=record.app, names=()))
+        if self._listeners:
+            self._listeners.tell(events.ChangesDropped(ref=record.ref, app=record.app, names=()))
 
     def _tell_of_unreadable(self, record: Record, reason: str) -> None:
-        self._tell(events.SessionUnreadable(ref=record.ref, app=record.app, reason=reason))
-
-    def _tell(self, event: events.Event) -> None:
-        self._listeners.tell(event)
+        if self._listeners:
+            self._listeners.tell(events.SessionUnreadable(ref=record.ref, app=record.app, reason=reason))

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, cast
 
 import msgspec
@@ -18,9 +18,10 @@ from sojourn.store.base import Opens, Store, Tells, Watches, power
 from sojourn.store.behind import Behind, BehindStore
 from sojourn.store.breaker import BreakerStore
 from sojourn.store.near import Near, NearStore
+from sojourn.store.observed import ObservedStore
 from sojourn.store.outage import Outage, OutageStore
 
-__all__ = ["NEAR", "Outer", "clock_of", "innermost", "is_remote", "open_patiently", "stacked"]
+__all__ = ["NEAR", "Outer", "clock_of", "innermost", "is_remote", "layers", "open_patiently", "stacked"]
 
 NEAR: Literal["remote"] = "remote"
 """A near cache for those stores alone that cost a round trip: a read of the others costs less than the cache."""
@@ -51,12 +52,14 @@ def stacked(
 ) -> Store:
     """`store` with those around it. Raises `SettingError`.
 
-    From the inside: a breaker, so that nobody waits for what is away; sealed, so that nothing readable reaches the
-    store; near, so that a hit is not opened once more; behind, so that what is queued is served before a copy of what
-    is stored; outage, so that it answers where none of them can. `dropped` is told of changes that were acknowledged
-    and are not stored, `unreadable` of sessions that do not open, and why.
+    From the inside: observed, so that what the others answer is not counted; a breaker, so that nobody waits for what
+    is away; sealed, so that nothing readable reaches the store; near, so that a hit is not opened once more; behind, so
+    that what is queued is served before a copy of what is stored; outage, so that it answers where none of them can.
+    `dropped` is told of changes that were acknowledged and are not stored, `unreadable` of sessions that do not open,
+    and why.
     """
     remote = is_remote(store)
+    store = ObservedStore(store)
     if remote:
         store = BreakerStore(store)
     if outer.seal is not None:
@@ -78,6 +81,14 @@ def _sealed(store: Store, keys: Sequence[bytes], unreadable: Callable[[Record, s
     except ModuleNotFoundError:
         raise SettingError("seal=… needs cryptography; install sojourn[seal]") from None
     return SealedStore(store, keys, unreadable=unreadable)
+
+
+def layers(store: Store) -> Iterator[Store]:
+    """`store` and all that it wraps, from the outside to the one in the middle."""
+    yield store
+    while (inner := getattr(store, "inner", None)) is not None:
+        store = inner
+        yield store
 
 
 def innermost(store: Store) -> Store:

@@ -88,7 +88,7 @@ async def test_an_id_is_renewed_once(
     assert (sorted(answer.cookies), answer.cookies["__Host-id-v"]) == (["__Host-id", "__Host-id-v"], "2")
     assert (await visitor.ask(lambda session: [everything(session), session.version])).value == [{"a": 1}, 2]
     assert (await old.ask(everything)).value == {}
-    assert [type(event) for event in told] == [events.IdRenewed]
+    assert [type(event) for event in told] == [events.IdRenewed, events.SessionAbsent]
 
 
 async def test_what_another_saved_meanwhile_is_kept(
