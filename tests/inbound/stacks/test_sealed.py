@@ -29,7 +29,7 @@ async def test_a_session_that_does_not_open_is_no_session_and_is_told(make: Make
     visitor = Visitor(make(seal=[OLD]))
     await visitor.ask(sets(a=1))
     other, told = make(seal=[NEW]), list[Event]()
-    other.listen(told.append)
+    other.listen(told.append, SessionUnreadable)
     assert (await visitor.twin(other).ask(everything)).value == {}
     assert {type(event) for event in told} == {SessionAbsent, SessionUnreadable}
     assert (await visitor.twin(make(seal=[OLD, NEW])).ask(everything)).value == {"a": 1}
