@@ -9,7 +9,7 @@ from tests.fixtures.visitor import Visitor, everything, sets, signs_in
 from tests.fixtures.watched import WatchedStore
 
 from sojourn import Near, Sessions
-from sojourn.core.events import Event, SessionAbsent, SessionUnreadable
+from sojourn.core.events import Event, SessionUnreadable
 from sojourn.errors import SettingError
 from sojourn.store import Query
 
