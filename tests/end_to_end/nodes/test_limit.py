@@ -47,8 +47,8 @@ async def test_of_1200_parallel_sign_ins_never_more_than_1000_sessions_live(
     answered = Counter(reply.status for reply in replies)
     with capsys.disabled():
         print(  # noqa: T201 - the figures are a result
-            f"\n{store_url.partition(':')[0]}: {SIGN_INS} sign-ins, limit {LIMIT}, {when_full}: answered {dict(answered)}, {there} are in; "
-            f"looked {len(seen)} times, at most {max(seen)} were live"
+            f"\n{store_url.partition(':')[0]}: {SIGN_INS} sign-ins, limit {LIMIT}, {when_full}: "
+            f"answered {dict(answered)}, {there} are in; looked {len(seen)} times, at most {max(seen)} were live"
         )
     assert max(seen) == seen[-1] == there == LIMIT
     assert len(seen) > 5
