@@ -33,6 +33,7 @@ __all__ = [
     "Beat",
     "Change",
     "Ending",
+    "Gathers",
     "Keeps",
     "Leases",
     "Lists",
@@ -43,6 +44,7 @@ __all__ = [
     "Store",
     "Sweeps",
     "Tells",
+    "Traffic",
     "Watches",
     "WhenFull",
     "power",
@@ -264,6 +266,23 @@ class Keeps(Protocol):
 
     def kept(self, key: str, app: str) -> Record | None:
         """The copy at `key` that was live and current when it was last known to be; None when there is none."""
+        ...
+
+
+class Traffic(msgspec.Struct, frozen=True, kw_only=True):
+    """What went to a server so far, from the event loops that are still at work."""
+
+    operations: int
+    round_trips: int
+
+
+@runtime_checkable
+class Gathers(Protocol):
+    """A store that asks its server many things in one round trip."""
+
+    @property
+    def traffic(self) -> Traffic:
+        """How many, in how many."""
         ...
 
 

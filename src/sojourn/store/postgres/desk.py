@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
 from sojourn.errors import Conflict, Gone, LimitReached, StoreError, StoreUnavailable
+from sojourn.store.base import Traffic
 from sojourn.store.gathering import Gathering
 from sojourn.store.postgres import questions, statements
 from sojourn.store.postgres.explain import Refused
@@ -39,6 +40,7 @@ class Desk:
         self.watching: set[Connection] = set()
         self._now = now
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._alone = 0
         self.loads = Gathering(_carefully(self._load))
         self._standings = Gathering(_carefully(self._standing))
         self.writes = Gathering(_carefully(self._write), place=_place)
@@ -50,6 +52,7 @@ class Desk:
         self, lane: Lane, statement: str, values: Callable[[], Sequence[Any]], *, writes: bool = True
     ) -> list[Row]:
         """What answers one question alone. It is asked also when whoever wants to know is cancelled."""
+        self._alone += 1
         task = asyncio.get_running_loop().create_task(lane.ask(statement, values, writes=writes))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -58,6 +61,13 @@ class Desk:
         except Refused as error:
             problem = error.meaning
         raise problem
+
+    @property
+    def traffic(self) -> Traffic:
+        """What was asked here."""
+        gatherings = (self.loads, self._standings, self.writes, self.writes_apart, self.admissions, self.ends)
+        gathered, departed = sum(each.asked for each in gatherings), sum(each.trips for each in gatherings)
+        return Traffic(operations=gathered + self._alone, round_trips=departed + self._alone)
 
     async def close(self) -> None:
         """Finish what was asked for, then close all connections."""

@@ -12,7 +12,7 @@ from sojourn.core.events import Reason
 from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
 from sojourn.errors import SettingError
-from sojourn.store.base import Beat, Change, Ending, Query, WhenFull
+from sojourn.store.base import Beat, Change, Ending, Query, Traffic, WhenFull
 from sojourn.store.postgres import questions, statements
 from sojourn.store.postgres.desk import Desk
 from sojourn.store.postgres.schema import Schema
@@ -140,6 +140,14 @@ class PostgresStore:
     def watch(self) -> AsyncIterator[Change | Beat]:
         """As `Watches`: the server notifies."""
         return watch(self._schema, lambda: self._desk().watching)
+
+    @property
+    def traffic(self) -> Traffic:
+        """As `Gathers`."""
+        desks = [desk.traffic for desk in list(self._desks.values())]
+        return Traffic(
+            operations=sum(each.operations for each in desks), round_trips=sum(each.round_trips for each in desks)
+        )
 
     def _desk(self) -> Desk:
         loop = asyncio.get_running_loop()

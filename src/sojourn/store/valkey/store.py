@@ -12,7 +12,7 @@ from sojourn.core.events import Reason
 from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
 from sojourn.errors import StoreUnavailable
-from sojourn.store.base import Beat, Change, Ending, Query, WhenFull
+from sojourn.store.base import Beat, Change, Ending, Query, Traffic, WhenFull
 from sojourn.store.valkey import admission, endings, layout, registers, registry, saving, scripts, searching, watching
 from sojourn.store.valkey.client.address import Address
 from sojourn.store.valkey.client.clock import ServerClock
@@ -194,6 +194,14 @@ class ValkeyStore:
     def _lease(self, record: Record) -> tuple[str, str]:
         tag = layout.tag_of(record.key)
         return tag, f"{self._names.root(tag)}l:{layout.field(record.ref, record.app)}"
+
+    @property
+    def traffic(self) -> Traffic:
+        """As `Gathers`."""
+        lanes = [scope.lane.traffic for scope in list(self._scopes.values())]
+        return Traffic(
+            operations=sum(each.operations for each in lanes), round_trips=sum(each.round_trips for each in lanes)
+        )
 
     def _scope(self) -> Scope:
         loop = asyncio.get_running_loop()

@@ -10,6 +10,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from sojourn.errors import StoreBusy, StoreReadOnly, StoreUnavailable
+from sojourn.store.base import Traffic
 from sojourn.store.gathering import Gathering
 from sojourn.store.valkey.client.address import Address, Place
 from sojourn.store.valkey.client.clock import ServerClock
@@ -77,6 +78,12 @@ class Lane:
         """Connect to every server that has slots. Raises `StoreUnavailable`."""
         topology = await self.servers()
         await asyncio.gather(*(self.ask(place, ("PING",)) for place in {place for _, _, place in topology}))
+
+    @property
+    def traffic(self) -> Traffic:
+        """What was asked here."""
+        asked = [line.ask for line in list(self._lines.values())]
+        return Traffic(operations=sum(each.asked for each in asked), round_trips=sum(each.trips for each in asked))
 
     async def close(self) -> None:
         """Wait for what was asked, then hang up."""
