@@ -1,0 +1,157 @@
+"""Measuring: from events, questions to the store and states to measurements. No sink knows anything of sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from sojourn.core import events
+from sojourn.store.base import Gathers, power
+from sojourn.store.behind import BehindStore
+from sojourn.store.breaker import BreakerStore
+from sojourn.store.near import NearStore
+from sojourn.store.observed import Asked, ObservedStore
+from sojourn.store.outage import OutageStore
+from sojourn.store.stack import innermost, layers
+from sojourn.telemetry.instruments import INSTRUMENTS, Instrument
+from sojourn.telemetry.watched import Watched
+
+__all__ = ["READINGS", "TOLD", "Sink", "readings", "watch"]
+
+S = TypeVar("S")
+
+Labels = tuple[str, ...]
+"""The values of the labels of an instrument, in their order."""
+
+Reading = Callable[[Watched], float | None]
+"""How a figure stands at this moment; None where there is no such thing."""
+
+
+class Sink(Protocol):
+    """Where measurements go as they are made."""
+
+    def add(self, instrument: Instrument, labels: Labels) -> None:
+        """One more."""
+        ...
+
+    def record(self, instrument: Instrument, labels: Labels, value: float) -> None:
+        """One value, of a histogram."""
+        ...
+
+
+def watch(sessions: Watched, sink: Sink) -> None:
+    """Tell `sink` what happens to `sessions` from now on, and what their store is asked."""
+    sessions.listen(_Happened(sink))
+    observed = [layer for layer in layers(sessions.store) if isinstance(layer, ObservedStore)]
+    observed[-1].observe(_Answered(sink, sessions.app))
+
+
+_COUNTED: dict[type[events.Event], str] = {
+    events.SessionCreated: "sessions.created",
+    events.SessionAbsent: "sessions.absent",
+    events.IdRenewed: "sessions.renewed",
+    events.SessionUnreadable: "sessions.unreadable",
+    events.FellBack: "sessions.fell_back",
+    events.AttributeUnreadable: "attributes.unreadable",
+    events.ChangesDropped: "changes.dropped",
+    events.ChangedLate: "changes.late",
+    events.IdRefused: "ids.refused",
+    events.AffinityBroken: "affinity.broken",
+}
+
+
+class _Happened:
+    """A listener."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def __call__(self, event: events.Event) -> None:
+        sink = self._sink
+        if isinstance(event, events.SessionEnded):
+            labels = (event.app, event.reason)
+            sink.add(INSTRUMENTS["sessions.ended"], labels)
+            # By the clock of the node that stored it last, which may have been set back.
+            lived = max(0.0, event.accessed_at - event.created_at)
+            sink.record(INSTRUMENTS["sessions.lifetime"], labels, lived)
+        elif isinstance(event, events.SessionRefused):
+            sink.add(INSTRUMENTS["sessions.refused"], (event.app, event.reason))
+        elif (name := _COUNTED.get(type(event))) is not None:
+            sink.add(INSTRUMENTS[name], (event.app,))
+
+
+class _Answered:
+    """An observer."""
+
+    def __init__(self, sink: Sink, app: str) -> None:
+        self._sink = sink
+        self._app = app
+
+    def __call__(self, asked: Asked) -> None:
+        labels = (self._app, asked.operation, asked.outcome)
+        self._sink.record(INSTRUMENTS["store.duration"], labels, asked.seconds)
+        if asked.bytes:
+            self._sink.record(INSTRUMENTS["store.size"], labels[:2], asked.bytes)
+
+
+def readings(name: str, watched: list[Watched]) -> dict[Labels, float]:
+    """How the instrument of that name stands, by application; several `Sessions` of one application are one."""
+    read: Reading = READINGS[name]
+    values: dict[Labels, float] = {}
+    for sessions in watched:
+        value = read(sessions)
+        if value is not None:
+            values[sessions.app,] = values.get((sessions.app,), 0.0) + value
+    return values
+
+
+def _of(kind: type[S], read: Callable[[S], float]) -> Reading:
+    """Read something of the store of that kind, where there is one."""
+
+    def reading(sessions: Watched) -> float | None:
+        found = next((layer for layer in layers(sessions.store) if isinstance(layer, kind)), None)
+        return None if found is None else float(read(found))
+
+    return reading
+
+
+def _gathered(read: Callable[[Gathers], int]) -> Reading:
+    def reading(sessions: Watched) -> float | None:
+        gathers = power(innermost(sessions.store), Gathers)
+        return None if gathers is None else float(read(gathers))
+
+    return reading
+
+
+READINGS: dict[str, Reading] = {
+    "sessions.active": lambda sessions: float(sessions.active),
+    "store.operations": _gathered(lambda store: store.traffic.operations),
+    "store.round_trips": _gathered(lambda store: store.traffic.round_trips),
+    "breaker.breaks": _of(BreakerStore, lambda store: store.breaks),
+    "breaker.refused": _of(BreakerStore, lambda store: store.refused),
+    "breaker.closed": _of(BreakerStore, lambda store: store.closed),
+    "outage.answered": _of(OutageStore, lambda store: store.answered),
+    "outage.dropped": _of(OutageStore, lambda store: store.dropped),
+    "near.hits": _of(NearStore, lambda store: store.counts.hits),
+    "near.misses": _of(NearStore, lambda store: store.counts.misses),
+    "near.stale": _of(NearStore, lambda store: store.counts.stale),
+    "near.joined": _of(NearStore, lambda store: store.counts.joined),
+    "near.dropped": _of(NearStore, lambda store: store.counts.dropped),
+    "near.discarded": _of(NearStore, lambda store: store.counts.discarded),
+    "near.breaks": _of(NearStore, lambda store: store.counts.breaks),
+    "near.entries": _of(NearStore, lambda store: store.entries),
+    "near.size": _of(NearStore, lambda store: store.size),
+    "near.healthy": _of(NearStore, lambda store: store.healthy),
+    "behind.queued": _of(BehindStore, lambda store: store.counts.queued),
+    "behind.flushed": _of(BehindStore, lambda store: store.counts.flushed),
+    "behind.merged": _of(BehindStore, lambda store: store.counts.merged),
+    "behind.dropped": _of(BehindStore, lambda store: store.counts.dropped),
+    "behind.full": _of(BehindStore, lambda store: store.counts.full),
+    "behind.lost": _of(BehindStore, lambda store: store.counts.lost),
+    "behind.depth": _of(BehindStore, lambda store: store.depth),
+    "behind.oldest": _of(BehindStore, lambda store: store.oldest),
+}
+"""The instruments that are read when somebody asks, and how."""
+
+TOLD: list[Instrument] = [each for name, each in INSTRUMENTS.items() if name not in READINGS]
+"""The instruments that are told as it happens."""
