@@ -54,6 +54,8 @@ class Plan:
     """Visitors who come for a while."""
     pause: float = 0.3
     """Seconds between two requests of a client."""
+    pace: float = 1.0
+    """How long faults last, and the pauses between them, compared with what is usual."""
     faults: Sequence[str] | None = None
     """None: all that the store can have."""
     silence: float | None = Near().silence
@@ -85,12 +87,12 @@ async def run(plan: Plan, directory: Path, tell: Tell) -> Result:
         crowd = Crowd([node.settings.port for node in nodes], bounds, plan.seed, pause=plan.pause)
         for kind, number in ((Walker, plan.walkers), (Pair, plan.pairs), (Guest, plan.guests)):
             crowd.add(kind, number)
-        script = Script(nodes, proxies, server, watch=bounds.watch, seed=plan.seed)
+        script = Script(nodes, proxies, server, watch=bounds.watch, seed=plan.seed, pace=plan.pace)
         until = time.monotonic() + plan.seconds
         visiting = asyncio.ensure_future(crowd.visit())
         telling = asyncio.ensure_future(_tell(crowd, script, tell))
         try:
-            await script.run(plan.faults if plan.faults is not None else fitting(server), until)
+            await script.run(plan.faults if plan.faults is not None else sorted(fitting(plan.store)), until)
             crowd.stopping.set()
             await visiting
             tell("all faults are over; everybody looks at what is left")

@@ -33,11 +33,11 @@ KINDS = {
 _ON_THE_WAY = ("cut", "refuse", "delay", "hang", "half", "cut-watch", "hang-watch", "slow-watch")
 
 
-def fitting(store: StoreServer) -> list[str]:
-    """The faults that a store can have."""
-    if not store.port:  # the processes of one machine have one clock
-        return ["kill", "pause", "hold"]
-    return [kind for kind in KINDS if kind != "hold" and (kind != "skew" or faketime() is not None)]
+def fitting(store: str) -> set[str]:
+    """The faults that a kind of store can have."""
+    if store == "sqlite":
+        return {"kill", "pause", "hold"}
+    return KINDS.keys() - {"hold"} - left_out(store).keys()
 
 
 def left_out(store: str) -> dict[str, str]:
@@ -51,19 +51,27 @@ class Script:
     """Injects faults, up to three at a time: one of a node or the store, and one on each node's way to the store."""
 
     def __init__(
-        self, nodes: Sequence[Node], proxies: Sequence[Proxy], store: StoreServer, *, watch: float, seed: int
+        self,
+        nodes: Sequence[Node],
+        proxies: Sequence[Proxy],
+        store: StoreServer,
+        *,
+        watch: float,
+        seed: int,
+        pace: float,
     ) -> None:
-        """`watch`: the watch bound; some faults last longer."""
+        """`watch`: the watch bound; some faults last longer. `pace`: how long they last, compared with the usual."""
         self.injections: list[Injection] = []
         self.under_way: set[str] = set()
         self._nodes = nodes
         self._proxies = proxies
         self._store = store
         self._watch = watch
+        self._pace = pace
         self._chance = random.Random(f"{seed}/faults")
 
     async def run(self, kinds: Iterable[str], until: float) -> None:
-        """Faults of those kinds until that time, each as often as the others; healed when this returns."""
+        """Faults of those kinds until that time, each as often as the others and once at least; then all is healed."""
         kinds = list(kinds)
         on_the_way = [kind for kind in kinds if kind in _ON_THE_WAY]
         others = [kind for kind in kinds if kind not in _ON_THE_WAY]
@@ -84,12 +92,14 @@ class Script:
         await asyncio.gather(*(self._revive(node) for node in self._nodes))
 
     async def _lane(self, kinds: Sequence[str], indexes: Sequence[int], until: float) -> None:
+        done = 0
         while True:
             for kind in self._chance.sample(kinds, len(kinds)):
-                await asyncio.sleep(self._chance.uniform(*CALM))
-                if time.monotonic() >= until:
+                await self._last(*CALM)
+                if time.monotonic() >= until and done >= len(kinds):
                     return
                 await self._inject(kind, self._chance.choice(indexes))
+                done += 1
 
     async def _inject(self, kind: str, index: int) -> None:
         begun_at = time.monotonic()
@@ -102,7 +112,7 @@ class Script:
             self.injections.append(Injection(kind=kind, node=node, begun_at=begun_at, healed_at=time.monotonic()))
 
     async def _last(self, at_least: float, at_most: float) -> None:
-        await asyncio.sleep(self._chance.uniform(at_least, at_most))
+        await asyncio.sleep(self._pace * self._chance.uniform(at_least, at_most))
 
     # --- of a node -----------------------------------------------------------------------------------------------
 
@@ -126,7 +136,7 @@ class Script:
     async def _skew(self, index: int) -> None:
         self._nodes[index].skew(self._chance.choice((SKEW, -SKEW)))
         try:
-            await self._last(3, 5)
+            await self._last(3, 5)  # it looks at its clock once a second
         finally:
             self._nodes[index].skew(0)
 

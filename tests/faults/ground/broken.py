@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -81,6 +82,11 @@ def without_claims(driver: Driver) -> None:
     driver.end, driver.claim = end_for_all, claim_for_all
 
 
+def without_a_shared_clock(driver: Driver) -> None:
+    """Each node goes by its own clock."""
+    driver.now = lambda self: time.time()
+
+
 BUILDS: dict[str, Callable[[Driver], None]] = {
     "version check": without_versions,
     "compare-and-swap": without_compare_and_swap,
@@ -88,4 +94,5 @@ BUILDS: dict[str, Callable[[Driver], None]] = {
     "heartbeat": without_heartbeat,
     "merge": without_merge,
     "claim": without_claims,
+    "clock": without_a_shared_clock,
 }
