@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sojourn.cli.check import check
 from sojourn.cli.serve import DEFAULT_STORE, serve
 from sojourn.demo import DEMO
 
@@ -93,3 +94,23 @@ def _demo(store: str | None, **options: Any) -> None:
             **options,
         )
     sys.exit(status)
+
+
+@sojourn.group("store")
+def _store() -> None:
+    """Stores, where sessions are kept."""
+
+
+@_store.command("check")
+@click.argument("target", metavar="URL")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@click.option("--verbose", is_flag=True, help="Show where a broken promise was found.")
+def _check(target: str, **options: Any) -> None:
+    """Try what every store promises against a live one.
+
+    URL names a store, or MODULE:NAME a class or function of your own, which is called with clock=… for each promise.
+    What is tried has a place of its own, which is removed in the end: a schema of the database, names under a prefix, a
+    directory beside the file. What is there is not touched. Exit status 0: it keeps all promises; 1: it breaks one; 2:
+    there was nothing to check.
+    """
+    sys.exit(check(target, **options))

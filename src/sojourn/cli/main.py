@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib.util import find_spec
 from typing import NoReturn
@@ -26,6 +27,8 @@ def main() -> None:
         status = nothing.exit_code
     except click.ClickException as mistake:
         _refuse(mistake.format_message())
+    except click.exceptions.Abort:  # Ctrl-C
+        status = 128 + signal.SIGINT
     sys.exit(status or 0)
 
 

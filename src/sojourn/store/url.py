@@ -11,7 +11,7 @@ from sojourn.core.lifetime import Clock
 from sojourn.errors import SettingError
 from sojourn.store.base import Store
 
-__all__ = ["open_store"]
+__all__ = ["SCHEMES", "open_store", "parts_of_postgres", "path_of_sqlite"]
 
 
 def open_store(url: str, *, clock: Clock | None = None) -> Store:
@@ -62,7 +62,7 @@ def _sqlite(url: str, clock: Clock | None) -> Store:
     from sojourn.store.sqlite import SqliteStore
 
     address, _, query = url.partition("?")
-    path = unquote(address.removeprefix("sqlite:///"))
+    path = path_of_sqlite(url)
     if path == ":memory:":
         raise SettingError(f"{_shown(url)!r}: the store in memory is memory:")
     if "#" in url:
@@ -80,29 +80,40 @@ def _sqlite(url: str, clock: Clock | None) -> Store:
         raise SettingError(f"{_shown(url)!r}: {error}") from None
 
 
+def path_of_sqlite(url: str) -> str:
+    """The file that an address names."""
+    return unquote(url.partition("?")[0].removeprefix("sqlite:///"))
+
+
 def _postgres(url: str, clock: Clock | None) -> Store:
     try:
         from sojourn.store.postgres import PostgresStore
     except ModuleNotFoundError:
         raise SettingError(f"{_shown(url.partition('?')[0])!r} needs asyncpg; install sojourn[postgres]") from None
+    address, settings = parts_of_postgres(url)
+    try:
+        return PostgresStore(
+            address,
+            schema=settings.get("schema", "sojourn"),
+            timeout=float(settings.get("timeout", "5")),
+            clock=clock,
+        )
+    except ValueError as error:
+        raise SettingError(f"{_shown(address.partition('?')[0])!r}: {error}") from None
+
+
+def parts_of_postgres(url: str) -> tuple[str, dict[str, str]]:
+    """The address as asyncpg takes it, with its own options as they are; and the settings of the store."""
     address, _, query = url.partition("?")
     settings: dict[str, str] = {}
-    others: list[str] = []  # for asyncpg, as they are
+    others: list[str] = []
     for option in query.split("&") if query else ():
         name, _, value = option.partition("=")
         if name in ("schema", "timeout"):
             settings[name] = unquote(value)
         else:
             others.append(option)
-    try:
-        return PostgresStore(
-            address + ("?" if others else "") + "&".join(others),
-            schema=settings.get("schema", "sojourn"),
-            timeout=float(settings.get("timeout", "5")),
-            clock=clock,
-        )
-    except ValueError as error:
-        raise SettingError(f"{_shown(address)!r}: {error}") from None
+    return address + ("?" if others else "") + "&".join(others), settings
 
 
 def _valkey(url: str, clock: Clock | None) -> Store:
@@ -136,6 +147,9 @@ _OPENERS: dict[str, Callable[[str, Clock | None], Store]] = {
     **dict.fromkeys((*_VALKEY, *(f"{name}+{kind}" for kind in ("cluster", "sentinel") for name in _VALKEY)), _valkey),
     "valkey+unix": _valkey,
 }
+
+SCHEMES = tuple(_OPENERS)
+"""What an address may begin with, before its colon."""
 
 
 def _shown(url: str) -> str:
