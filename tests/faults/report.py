@@ -22,8 +22,8 @@ def text(plan: Plan, history: History, verdict: Verdict) -> str:
     lines += [f"{kind:12}{'–':>6}{'–':>9}  {why}" for kind, why in left_out(plan.store).items()]
     lines += ["", *(f"{name:22}{number:9,}" for name, number in sorted(verdict.counts.items()))]
     lines += ["", "listeners: " + ", ".join(f"{number:,} {kind}" for kind, number in sorted(history.events.items()))]
-    if history.scraped:
-        lines += ["near cache: " + ", ".join(f"{number:,} {name}" for name, number in history.scraped.items())]
+    told = (f"{number:,} {name}" for name, number in sorted(history.scraped.items()) if number)
+    lines += ["metrics since the last start: " + ", ".join(told)]
     watch = plan.bounds.watch
     lines += [
         "",

@@ -97,11 +97,11 @@ async def run(plan: Plan, directory: Path, tell: Tell) -> Result:
             await visiting
             tell("all faults are over; everybody looks at what is left")
             await crowd.look_back()
-            scraped = await _scrape(nodes)
-            history = History(entries=crowd.entries, injections=script.injections, scraped=scraped, waited=False)
+            history = History(entries=crowd.entries, injections=script.injections, waited=False)
             if check(history, bounds).good:  # otherwise there is nothing to wait for
                 history.waited = True
                 await _hear_all(crowd, directory)
+            history.scraped = await _scrape(nodes)
         finally:
             for task in (visiting, telling):
                 task.cancel()

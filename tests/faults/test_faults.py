@@ -47,6 +47,19 @@ async def test_every_promise_is_held_under_faults(
     assert {injection.kind for injection in result.history.injections} == fitting(kind)
 
 
+@pytest.mark.timeout(120)
+async def test_the_metrics_of_the_nodes_agree_with_what_visitors_were_told(tmp_path: Path) -> None:
+    faults = ["pause", "delay", "slow-watch"]  # after which no answer is missing
+    plan = Plan(store="valkey", seconds=4, pace=0.3, silence=SILENCE, walkers=20, pairs=10, guests=10, faults=faults)
+    result = await run(plan, tmp_path, silent)
+    counts, scraped = result.verdict.counts, result.history.scraped
+    assert result.verdict.good
+    assert not counts["cut"]
+    assert scraped["sessions_created"] == counts["sessions"]
+    assert scraped["sessions_renewed"] == counts["sign-in acknowledged"]
+    assert scraped["sessions_ended"] == counts["announcements"]
+
+
 def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.faults.run", "--store", "sqlite", "--visitors", "2"]
     process = subprocess.Popen(

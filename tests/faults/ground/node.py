@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
-import msgspec
 import uvicorn
 from tests.faults.ground import broken
 
@@ -24,7 +23,8 @@ from sojourn.core.events import Event, SessionEnded
 from sojourn.inbound.asgi import SessionMiddleware
 from sojourn.inbound.ending import Sweep
 from sojourn.store import Store, open_store
-from sojourn.store.near import Near, NearStore
+from sojourn.store.near import Near
+from sojourn.telemetry.prometheus import Prometheus
 
 BROKEN = "SOJOURN_FAULTS_BROKEN"
 Given = dict[str, str]
@@ -117,7 +117,7 @@ class Two:
     """Two applications in one: sessions that are kept for long, and below `/short` such as are left to expire."""
 
     def __init__(self, long: SessionMiddleware, short: SessionMiddleware, counts: Callable[[], Any]) -> None:
-        """`counts`: what the node itself has counted, to be had at `/counts`."""
+        """`counts`: the counters of the node's own metrics, over all labels, to be had at `/counts`."""
         self._long = long
         self._short = short
         self._counts = counts
@@ -148,7 +148,7 @@ class Ear:
 def made(settings: Settings, store: Store) -> Two:
     """Both applications, with their sessions in one store."""
     ear = Ear(settings)
-    both: list[Sessions] = []
+    prometheus = Prometheus()
 
     def side(name: str, lifetime: Lifetime) -> SessionMiddleware:
         sessions = Sessions(
@@ -161,14 +161,15 @@ def made(settings: Settings, store: Store) -> Two:
             node=f"n{settings.index}",
         )
         sessions.listen(ear)
-        both.append(sessions)
+        prometheus.watch(sessions)
         return SessionMiddleware(app, sessions)
 
     def counts() -> dict[str, int]:
         counted: Counter[str] = Counter()
-        for sessions in both:
-            if isinstance(near := sessions.store, NearStore):
-                counted.update(msgspec.structs.asdict(near.counts))
+        for metric in prometheus.registry.collect():
+            for sample in metric.samples:
+                if sample.name.endswith("_total"):
+                    counted[sample.name.removeprefix("sojourn_").removesuffix("_total")] += int(sample.value)
         return counted
 
     return Two(side("long", Lifetime()), side("short", Lifetime(idle=settings.idle)), counts)
