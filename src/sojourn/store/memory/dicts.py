@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -10,6 +11,7 @@ from sojourn.core.events import Reason
 from sojourn.core.lifetime import GRACE
 from sojourn.core.record import Record
 from sojourn.store.base import SWEEP_DELAY, Ending, Query
+from sojourn.store.memory.order import Due, Sorted
 from sojourn.store.tier import Found, Left, Tell, page
 
 __all__ = ["Dicts"]
@@ -40,6 +42,9 @@ class Dicts:
         self._stubs: dict[Place, _Stub] = {}
         self._behind: dict[Place, list[Place]] = {}  # where the stubs are that lead to a record
         self._claims: dict[Place, _Claim] = {}
+        self._listed = Sorted()  # refs and apps
+        self._due = Due(self._all_due)
+        self._stubs_due = Due(self._all_stubs_due)
 
     def __len__(self) -> int:
         return len(self._records)
@@ -83,14 +88,21 @@ class Dicts:
 
     def put(self, record: Record, over: Record | None, now: float) -> None:
         """As `Tier`."""
+        stored = None
         if over is not None:
-            self._unlist(self._records[over.key, over.app])
+            stored = self._records[over.key, over.app]
+            self._unlist(stored, record)
             if record.key != over.key:
                 self._leave_stub(over, record, now)
-        self._records[record.key, record.app] = record
-        self._refs[record.ref, record.app] = record.key
+        place, home = (record.key, record.app), (record.ref, record.app)
+        self._records[place] = record
+        if stored is None or home != (stored.ref, stored.app):
+            self._listed.add(home)
+        self._refs[home] = record.key
         if record.principal is not None:
             self._principals.setdefault((record.principal, record.app), {})[record.key] = None
+        if stored is None or stored.key != record.key or record.expires_at < stored.expires_at:
+            self._due.add(record.expires_at + SWEEP_DELAY, place, among=len(self._records))
         self._used(record)
         self._tell(Left(record.key, record.app, record.version, record.node, ended=False))
 
@@ -120,23 +132,26 @@ class Dicts:
 
     def end(self, record: Record, reason: Reason, until: float) -> None:
         """As `Tier`."""
-        self._claims[record.key, record.app] = _Claim(until, reason)
+        self._claim((record.key, record.app), until, reason)
         self._tell(Left(record.key, record.app, record.version, record.node, ended=True))
 
     def claim(self, now: float, limit: int, lease: float) -> list[Ending]:
         """As `Tier`."""
         self._forget_stubs(now)
-        claimed: list[Ending] = []
-        for place, record in self._records.items():
-            if len(claimed) == limit:
-                break
-            claim = self._claims.get(place)
-            if (record.expires_at + SWEEP_DELAY if claim is None else claim.until) <= now:
-                expired: Reason = "absolute" if record.expires_at >= record.absolute_at else "idle"
-                reason = expired if claim is None else claim.reason
-                self._claims[place] = _Claim(now + lease, reason)
-                claimed.append(Ending(record=record, reason=reason))
-        return claimed
+        claimed: dict[Place, Ending] = {}
+        while len(claimed) < limit and (place := self._due.next(now)) is not None:
+            record, claim = self._records.get(place), self._claims.get(place)
+            if record is None or place in claimed:
+                continue
+            at = record.expires_at + SWEEP_DELAY if claim is None else claim.until
+            if at > now:
+                self._due.add(at, place, among=len(self._records))
+                continue
+            expired: Reason = "absolute" if record.expires_at >= record.absolute_at else "idle"
+            claimed[place] = Ending(record=record, reason=expired if claim is None else claim.reason)
+        for place, ending in claimed.items():
+            self._claim(place, now + lease, ending.reason)
+        return list(claimed.values())
 
     def forget(self, records: Sequence[Record]) -> None:
         """As `Tier`."""
@@ -146,11 +161,31 @@ class Dicts:
 
     def find(self, query: Query, limit: int, after: str, now: float) -> list[Record]:
         """As `Tier`."""
+        fitting = (each for each in self._among(query, after, now) if each.ref > after and _fits(each, query))
         if query.principal is not None and query.app is not None:
-            among = self.of_principal(query.principal, query.app, now)
-        else:
-            among = [each for each in self._records.values() if self._lives(each, now)]
-        return page((each for each in among if each.ref > after and _fits(each, query)), limit)
+            return page(fitting, limit)
+        found = list(itertools.islice(fitting, limit))
+        # A page ends between two refs.
+        return found + list(itertools.takewhile(lambda each: each.ref == found[-1].ref, fitting if found else ()))
+
+    def _among(self, query: Query, after: str, now: float) -> Iterator[Record]:
+        """The live records that may fit; in the order of their refs, but for those of one principal."""
+        if query.principal is not None and query.app is not None:
+            yield from self.of_principal(query.principal, query.app, now)
+            return
+        for home in self._listed.after(after) if query.ref is None else self._listed.of(query.ref):
+            record = self._records[self._refs[home], home[1]]
+            if self._lives(record, now):
+                yield record
+
+    def _claim(self, place: Place, until: float, reason: Reason) -> None:
+        self._claims[place] = _Claim(until, reason)
+        self._due.add(until, place, among=len(self._records))
+
+    def _all_due(self) -> Iterator[tuple[float, Place]]:
+        for place, record in self._records.items():
+            claim = self._claims.get(place)
+            yield record.expires_at + SWEEP_DELAY if claim is None else claim.until, place
 
     def _lives(self, record: Record, now: float) -> bool:
         return record.expires_at > now and (record.key, record.app) not in self._claims
@@ -163,9 +198,12 @@ class Dicts:
         for place in behind:
             stub = self._stubs[place]
             stub.to = new.key
-            if stub.leads and not leads:  # left at this sign-in, as the key before the last
-                stub.leads, stub.until = False, until
-        self._stubs[left] = _Stub(new.key, leads, until)
+            if stub.leads and until is not None:  # left at this sign-in, as the key before the last
+                stub.leads = False
+                self._close_stub(place, until)
+        self._stubs[left] = _Stub(new.key, leads, None)
+        if until is not None:
+            self._close_stub(left, until)
         self._behind[new.key, new.app] = [*behind, left]
         del self._records[left]
         self._tell(Left(old.key, old.app, new.version, new.node, ended=True))
@@ -175,17 +213,29 @@ class Dicts:
         if record.accessed_at > record.renewed_at > record.created_at:
             for place in self._behind.get((record.key, record.app), ()):
                 if self._stubs[place].until is None:
-                    self._stubs[place].until = record.accessed_at + GRACE
+                    self._close_stub(place, record.accessed_at + GRACE)
+
+    def _close_stub(self, place: Place, until: float) -> None:
+        self._stubs[place].until = until
+        self._stubs_due.add(until + GRACE, place, among=len(self._stubs))
 
     def _forget_stubs(self, now: float) -> None:
         # A stub that is not followed any more still tells a slow save where its session went.
-        over = [place for place, stub in self._stubs.items() if stub.until is not None and stub.until + GRACE <= now]
-        for place in over:
-            stub = self._stubs.pop(place)
-            self._behind[stub.to, place[1]].remove(place)
+        while (place := self._stubs_due.next(now)) is not None:
+            stub = self._stubs.get(place)
+            if stub is not None and stub.until is not None and stub.until + GRACE <= now:
+                del self._stubs[place]
+                self._behind[stub.to, place[1]].remove(place)
 
-    def _unlist(self, record: Record) -> None:
-        self._refs.pop((record.ref, record.app), None)
+    def _all_stubs_due(self) -> Iterator[tuple[float, Place]]:
+        return ((stub.until + GRACE, place) for place, stub in self._stubs.items() if stub.until is not None)
+
+    def _unlist(self, record: Record, heir: Record | None = None) -> None:
+        """Take `record` out of what is looked up, where `heir` does not take its place there."""
+        home = (record.ref, record.app)
+        del self._refs[home]
+        if heir is None or home != (heir.ref, heir.app):
+            self._listed.remove(home)
         if record.principal is not None:
             keys = self._principals[record.principal, record.app]
             del keys[record.key]
