@@ -87,8 +87,13 @@ class Contents:
 
     @property
     def pristine(self) -> bool:
-        """Whether nothing can have changed: nothing was set, and nothing handed out that can change in place."""
-        return not (self._assigned or self._outdated) and _IMMUTABLE.issuperset(map(type, self._live.values()))
+        """Whether nothing has changed, as far as a short look tells: nothing set, and what was read is as it was."""
+        if self._assigned or self._outdated or self._views:
+            return False
+        for name, value in self._live.items():
+            if type(value) not in _IMMUTABLE and not codec.is_packed_as(value, self._found[name]):
+                return False
+        return True
 
     def changes(self) -> dict[str, Packed | FieldChanges | None]:
         """What differs from what was found.
@@ -175,8 +180,10 @@ class Contents:
         view = self._views.get(name)
         if view is not None and name not in self._assigned:
             return view.changes(found)
-        pack = codec.pack if view is None or view.whole else codec.pack_field
-        packed = pack(value, f"session[{name!r}]")
+        path = f"session[{name!r}]"
+        if view is None or view.whole:
+            return codec.pack_change(value, found, path)
+        packed = codec.pack_field(value, path)
         return packed if found is None or not codec.same(packed, found) else None
 
 

@@ -210,13 +210,12 @@ class _Answer:
 
 def _vary(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """The headers, with a Vary that holds Cookie: a cache must not show what depends on a session to another."""
-    kept: Headers = []
-    fields: list[bytes] = []
-    for name, value in headers:
-        if name.lower() == b"vary":
-            fields += [field.strip() for field in value.split(b",")]
-        else:
-            kept.append((name, value))
+    given = list(headers)
+    kept = [header for header in given if header[0].lower() != b"vary"]
+    if len(kept) == len(given):
+        kept.append((b"vary", b"Cookie"))
+        return kept
+    fields = [field.strip() for name, value in given if name.lower() == b"vary" for field in value.split(b",")]
     if b"*" not in fields and b"cookie" not in [field.lower() for field in fields]:
         fields.append(b"Cookie")
     kept.append((b"vary", b", ".join(fields)))

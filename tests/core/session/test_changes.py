@@ -95,13 +95,13 @@ IMMUTABLE = [
 def test_what_cannot_change_in_place_is_not_packed_again(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     session = Session(holding(a=value, b=[1], c=[2]), 0.0)
     packed_paths: list[str] = []
-    pack = codec.pack
+    pack_change = codec.pack_change
 
-    def count(value: object, path: str) -> bytes:
+    def count(value: object, found: codec.Packed | None, path: str) -> bytes | None:
         packed_paths.append(path)
-        return pack(value, path)
+        return pack_change(value, found, path)
 
-    monkeypatch.setattr(codec, "pack", count)
+    monkeypatch.setattr(codec, "pack_change", count)
     assert (session["a"], session["b"]) == (value, [1])
     assert session.changes() == {}
     assert packed_paths == ["session['b']"]

@@ -26,6 +26,7 @@ __all__ = [
     "Packed",
     "Undecodable",
     "is_map",
+    "is_packed_as",
     "pack",
     "pack_change",
     "pack_field",
@@ -98,14 +99,18 @@ def pack_change(value: object, found: Packed | None, path: str) -> bytes | None:
     """`pack`, or None where the value is that of `found`: most that was looked at has not changed."""
     if found is None:
         return pack(value, path)
-    try:
-        unchanged = ormsgpack.packb(value, option=_OPTIONS) == bytes(found)
-    except TypeError:  # what needs the hook
-        unchanged = False
-    if unchanged:
+    if is_packed_as(value, found):
         return None
     packed = pack(value, path)
     return None if same(packed, found) else packed
+
+
+def is_packed_as(value: object, found: Packed) -> bool:
+    """Whether `value` packs to the very bytes of `found`; False also where it takes more to tell."""
+    try:
+        return ormsgpack.packb(value, option=_OPTIONS) == bytes(found)
+    except TypeError:  # it needs the hook
+        return False
 
 
 def unpack(packed: Packed) -> Any:
