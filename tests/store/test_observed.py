@@ -87,9 +87,7 @@ def shown(told: list[Asked]) -> list[tuple[str, str, int]]:
     return [(each.operation, each.outcome, each.bytes) for each in told]
 
 
-async def test_every_question_is_told_with_what_it_moved(
-    store: ObservedStore, told: list[Asked], record: Record, clock: FakeClock
-) -> None:
+async def ask_everything(store: ObservedStore, record: Record, clock: FakeClock) -> None:
     place = (record.key, record.app)
     other = msgspec.structs.replace(record, key="other", ref="other")
     await store.open()
@@ -111,6 +109,12 @@ async def test_every_question_is_told_with_what_it_moved(
     await store.touch(record)
     clock.advance(hours=1)
     await store.claim(limit=10, lease=60)
+
+
+async def test_every_question_is_told_with_what_it_moved(
+    store: ObservedStore, told: list[Asked], record: Record, clock: FakeClock
+) -> None:
+    await ask_everything(store, record, clock)
     assert shown(told) == [
         ("open", "done", 0),
         ("load", "absent", 0),
