@@ -1,4 +1,4 @@
-"""Runs `async def` tests, each in an event loop of its own."""
+"""Runs `async def` tests, each in an event loop of its own, and looks for ids wherever they leave something."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.fixtures import issued
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(issued.Plugin())
 
 
 def blocking(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

@@ -77,7 +77,7 @@ class Crowd:
     async def change(self, number: int) -> None:
         """Wait for that many changes more."""
         number += self.acknowledged
-        while self.acknowledged < number:
+        while self.acknowledged < number:  # noqa: ASYNC110 - they tell nobody
             await asyncio.sleep(0.01)
 
     async def stored(self, port: int) -> list[int]:
