@@ -10,6 +10,7 @@ import prometheus_client
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
+from tests.fixtures.issued import look
 from tests.fixtures.visitor import Visitor, everything, sets
 from tests.telemetry.day import COUNTED, READS, VISITORS, Day
 
@@ -55,10 +56,11 @@ def at(found: Figures, series: str, **labels: str) -> float | None:
 
 
 @pytest.fixture
-def prometheus(sessions: Sessions) -> Prometheus:
+def prometheus(sessions: Sessions) -> Iterator[Prometheus]:
     prometheus = Prometheus()
     prometheus.watch(sessions)
-    return prometheus
+    yield prometheus
+    look("metrics", [prometheus.text()])
 
 
 async def test_a_scrape_agrees_with_what_visitors_did(prometheus: Prometheus, day: Day) -> None:
