@@ -145,7 +145,7 @@ class Connection(asyncio.Protocol):
         self.load.done(self.visitor)
         self.go()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:
         """Count it, if it was needed."""
         if self.load.running:
             self.load.failed += 1

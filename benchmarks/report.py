@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["machine", "report"]
 
-_METHOD = """\
-One granian worker (or Node process) for each node of a variant, on one core; the load and the stores on another. 32 connections, 200 visitors who send one request
-after another and take the cookies they are given. {rounds}, medians. Compare the rows of one table and nothing else. *Added* is the CPU that a request costs beyond the same framework
-without sessions. *Trips* are round trips to the store. The handler answers some 30 bytes, so that the sessions are measured and not the rendering.
-`scripts/bench --write` makes this page."""
+_METHOD = (
+    "One granian worker (or Node process) for each node of a variant, on one core; the load and the stores on another. "
+    "32 connections, 200 visitors who send one request after another and take the cookies that they are given. "
+    "{rounds}, medians. Compare the rows of one table and nothing else. *Added* is the CPU that a request costs beyond "
+    "the same framework without sessions. *Trips* are round trips to the store. The handler answers some 30 bytes, so "
+    "that the sessions are measured and not the rendering. `scripts/bench --write` makes this page."
+)
 
 
 def report(figures: Mapping[tuple[str, str], Figure], chosen: Iterable[Series], rounds: str) -> str:

@@ -51,6 +51,13 @@ SERIES = (
 )
 
 
+class Load(NamedTuple):
+    """Who sends, with the cookies that they have, and for how long."""
+
+    jars: list[dict[str, str]]
+    seconds: float
+
+
 class Figure(NamedTuple):
     """What one measurement gave. Seconds, but for the rate."""
 
@@ -98,7 +105,8 @@ def measure(
                     place = (name, series.path, series.nodes)
                     if place not in jars:
                         jars[place] = _filled(servers[name], series)
-                    figure, jars[place] = _measure(servers[name], series, stores, name, jars[place], seconds)
+                    load = Load(jars[place], seconds)
+                    figure, jars[place] = _measure(servers[name], series, stores, name, load)
                     if turn and figure is not None:  # the first round warms up
                         seen[series.title, name].append(figure)
     print(file=sys.stderr)
@@ -110,17 +118,17 @@ def _filled(nodes: list[Node], series: Series) -> list[dict[str, str]]:
     nobody: list[dict[str, str]] = [{} for _ in range(VISITORS)]
     if series.path == "/plain":
         return nobody
-    return _load(nodes[: series.nodes], series._replace(share=1.0), nobody, 1.0)["visitors"]  # type: ignore[no-any-return]
+    return _load(nodes[: series.nodes], series._replace(share=1.0), Load(nobody, 1.0))["visitors"]  # type: ignore[no-any-return]
 
 
 def _measure(
-    nodes: list[Node], series: Series, stores: Stores, name: str, jars: list[dict[str, str]], seconds: float
+    nodes: list[Node], series: Series, stores: Stores, name: str, load: Load
 ) -> tuple[Figure | None, list[dict[str, str]]]:
     """What was seen, None where it does not count; and the cookies of the visitors afterwards."""
     serving, store = nodes[: series.nodes], VARIANTS[name].store
     trips = stores.round_trips(store)
     used = sum(node.cpu_seconds() for node in serving)
-    seen = _load(serving, series, jars, seconds)
+    seen = _load(serving, series, load)
     used = sum(node.cpu_seconds() for node in serving) - used
     after = stores.round_trips(store)
     requests = seen["requests"]
@@ -137,15 +145,15 @@ def _measure(
     return figure, seen["visitors"]
 
 
-def _load(nodes: list[Node], series: Series, jars: list[dict[str, str]], seconds: float) -> dict[str, Any]:
+def _load(nodes: list[Node], series: Series, load: Load) -> dict[str, Any]:
     orders = {
         "ports": [node.port for node in nodes],
         "path": series.path,
         "share": series.share,
         "sticky": series.sticky,
-        "seconds": seconds,
+        "seconds": load.seconds,
         "connections": CONNECTIONS,
-        "visitors": jars,
+        "visitors": load.jars,
         "affinity": sorted(LOAD_CORE),
     }
     command = [sys.executable, "-m", "benchmarks.load"]

@@ -1,4 +1,4 @@
-"""ASGI: ours, starsessions, Litestar and the SDK of Redis, each around the same shop. `app` is what the environment names."""
+"""ASGI: ours, starsessions, Litestar and the SDK of Redis around one shop. `app` is what the environment names."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.peers.cart import cart, count
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from benchmarks.peers.cart import cart, count
 from sojourn import Cookie, Sessions
 from sojourn.inbound.asgi import SessionMiddleware
 

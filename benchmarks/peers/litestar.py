@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.peers.cart import cart, count
 from litestar import Litestar, Request, get, post
 from litestar.middleware.session.server_side import ServerSideSessionConfig
 from litestar.stores.redis import RedisStore
+
+from benchmarks.peers.cart import cart, count
 
 __all__ = ["bare", "shop"]
 
@@ -19,7 +20,7 @@ async def plain() -> dict[str, int]:
 
 
 @get("/{size:str}")
-async def read(request: Request[Any, Any, Any], size: str) -> dict[str, int]:  # noqa: ARG001
+async def read(request: Request[Any, Any, Any], size: str) -> dict[str, int]:
     """Answer what is in the cart."""
     return count(request.session.get("cart"))
 
@@ -34,13 +35,13 @@ async def write(request: Request[Any, Any, Any], size: str) -> dict[str, int]:
 
 
 @get("/{size:str}")
-async def read_nothing(size: str) -> dict[str, int]:  # noqa: ARG001
+async def read_nothing(size: str) -> dict[str, int]:
     """Answer without a session."""
     return count(None)
 
 
 @post("/{size:str}", status_code=200)
-async def write_nothing(size: str) -> dict[str, int]:  # noqa: ARG001
+async def write_nothing(size: str) -> dict[str, int]:
     """Answer without a session."""
     return count(None)
 

@@ -29,7 +29,7 @@ def flask(*, sessions: bool) -> Any:
         return count(None)
 
     @site.get("/<size>")
-    def read(size: str) -> dict[str, int]:  # noqa: ARG001
+    def read(size: str) -> dict[str, int]:
         return count(session.get("cart") if sessions else None)
 
     @site.post("/<size>")
