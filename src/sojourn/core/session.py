@@ -225,7 +225,7 @@ class Session(MutableMapping[str, Any]):
 
     @property
     def given(self) -> SessionId | None:
-        """The id that the request came with, or that it got since."""
+        """The id that the request came with, or that it got since; None when its session has ended."""
         return self._given
 
     @property
@@ -335,7 +335,7 @@ class Session(MutableMapping[str, Any]):
         """Take note that the session has ended elsewhere, and drop what was done with it."""
         self._ref = self.ref
         self._ended = True
-        self._record = self._contents = None
+        self._record = self._contents = self._given = None
 
     def refresh(self) -> None:
         """Show what is stored by now, wherever nothing is left to be committed. Raises `NotStorable`."""

@@ -129,6 +129,8 @@ class Commits:
         """Do it; or return what is stored instead, when it could not be learned whether it was done."""
         record = outcome.record
         if record is None:
+            if stored is None and (use.ended or use.renewed) and await self._out_of_reach(use):
+                raise StoreUnavailable("the session that was to end was out of reach and goes on; try again")
             self._tell_of_drop(use)
         elif outcome.write == "delete":
             if not await self._endings.end(record, "signed-out"):
@@ -186,7 +188,11 @@ class Commits:
         Its visitor is about to have the new one, and a session made for a late request would take its place in the
         browser. Only a sign-in may do that: then it is what the visitor did last.
         """
-        if use.given is None or use.principal is not None or self._moves is None:
+        return use.principal is None and await self._out_of_reach(use)
+
+    async def _out_of_reach(self, use: Use) -> bool:
+        """Whether a session lives on that the request came for and did not get."""
+        if use.given is None or self._moves is None:
             return False
         return await self._moves.moved(use.given.key, use.app)
 

@@ -54,6 +54,37 @@ async def test_anonymous_serves_without_the_session_and_leaves_it_to_its_visitor
     assert (await visitor.ask(everything)).value == {"a": 1}
 
 
+@pytest.mark.parametrize("back", [False, True])
+@pytest.mark.parametrize("act", [Session.end, signs_in(None), Session.renew])
+async def test_what_is_to_end_and_was_not_loaded_is_not_said_to_have_ended(
+    make: Make, store: WatchedStore, act: Callable[[Session], None], *, back: bool
+) -> None:
+    visitor = Visitor(make(outage="anonymous"))
+    await visitor.ask(signs_in("alice"))
+    jar = dict(visitor.jar)
+    store.break_down()
+
+    def acts(session: Session) -> None:
+        act(session)
+        if back:
+            store.before.clear()
+
+    answer = await visitor.ask(acts)
+    assert (answer.status, visitor.jar) == (503, jar)
+    store.before.clear()
+    assert (await visitor.ask(act)).status == 200
+    assert len(await visitor.sessions.find(principal="alice")) == (act is Session.renew)
+
+
+async def test_what_had_ended_before_the_outage_can_be_ended_once_more(make: Make) -> None:
+    visitor = Visitor(make(outage="anonymous"))
+    await visitor.ask(sets(a=1))
+    jar = dict(visitor.jar)
+    await visitor.ask(Session.end)
+    visitor.jar = jar
+    assert (await visitor.ask(Session.end)).status == 200
+
+
 async def test_anonymous_lets_a_new_visitor_pass_without_one(make: Make, store: WatchedStore) -> None:
     visitor = Visitor(make(outage="anonymous"))
     store.break_down()
