@@ -22,6 +22,7 @@
             ├── StoreBusy       another process holds it for too long
             ├── StoreFull       no room is left
             ├── StoreReadOnly   it may be read but not written
+            ├── StoreDenied     this user may not use it, or not with this password
             ├── StoreDamaged    what it holds is not what Sojourn wrote
             └── StoreTooNew     a newer Sojourn made its schema
 
@@ -56,6 +57,7 @@ __all__ = [
     "SojournError",
     "StoreBusy",
     "StoreDamaged",
+    "StoreDenied",
     "StoreError",
     "StoreFull",
     "StoreReadOnly",
@@ -194,6 +196,10 @@ class StoreFull(StoreUnavailable):
 
 class StoreReadOnly(StoreUnavailable):
     """The store can be read but not written."""
+
+
+class StoreDenied(StoreUnavailable):
+    """The store lets this user not in, or not do what it takes; that does not pass by itself."""
 
 
 class StoreDamaged(StoreUnavailable):

@@ -64,6 +64,12 @@ class Served:
                 return event
             others.append(event)
 
+    def rest(self) -> list[str]:
+        """What was said that nobody has asked for, once it has ended."""
+        for reader in self._readers:
+            reader.join(PATIENCE)
+        return [self._events.get()["event"] for _ in range(self._events.qsize())]
+
     def get(self, path: str = "/", *, cookie: str = "") -> Answer:
         """Ask on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)

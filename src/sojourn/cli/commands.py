@@ -8,16 +8,19 @@ import sys
 import tempfile
 from datetime import timedelta
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from sojourn.cli.check import check
 from sojourn.cli.serve import DEFAULT_STORE, serve
 from sojourn.demo import DEMO
+from sojourn.store.outage import Outage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_STORE = "Where sessions are kept: sqlite:///file.db, postgresql://…, valkey://…, redis://…"
 
 __all__ = ["sojourn"]
 
@@ -62,11 +65,25 @@ def _where(command: Callable[..., None]) -> Callable[..., None]:
 @sojourn.command("serve")
 @click.argument("target", metavar="MODULE:APP")
 @_where
-@click.option("--store", default=DEFAULT_STORE, help="Where sessions are kept.")
+@click.option("--store", default=DEFAULT_STORE, help=_STORE)
 @click.option("--app", default="default", help="Applications of different names share no session, also in one store.")
 @click.option("--https", is_flag=True, help="Something in front terminates TLS: use the Secure cookie.")
 @click.option("--idle", type=Duration(), help="A session ends when unused for this long.", show_default="30m")
 @click.option("--absolute", type=Duration(), help="A session ends at this age, used or not.", show_default="never")
+@click.option("--limit", type=click.IntRange(min=1), help="Sessions that one principal may have.", show_default="any")
+@click.option(
+    "--save",
+    type=click.Choice(["sync", "async"]),
+    default="sync",
+    help="Store changes before the response starts, or within seconds: what a killed worker had not stored is lost.",
+)
+@click.option(
+    "--outage",
+    type=click.Choice(get_args(Outage)),
+    default="fail",
+    help="What visitors get while the store is away: an error, the last copy for reading, or no session.",
+)
+@click.option("--route", metavar="NAME", help="This node's name for a balancer that keeps visitors at theirs.")
 @click.option("--drain", type=Duration(), default="10s", help="How long a stop waits for requests in flight.")
 @click.option("--skip", multiple=True, metavar="PATH", help="Paths that begin so have no session. Can be repeated.")
 @click.option("--replace-sessions", is_flag=True, help="Put aside the application's own session middleware.")
@@ -80,7 +97,7 @@ def _serve(target: str, **options: Any) -> None:
 
 @sojourn.command("demo")
 @_where
-@click.option("--store", help="Where sessions are kept.", show_default="a SQLite file that goes with the demo")
+@click.option("--store", help=_STORE, show_default="a SQLite file that goes with the demo")
 def _demo(store: str | None, **options: Any) -> None:
     """Serve a small shop whose cart survives `kill -9` of the worker that answers."""
     if not all(find_spec(name) for name in ("starlette", "jinja2", "python_multipart")):

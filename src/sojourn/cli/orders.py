@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
-__all__ = ["Answer", "Orders", "Ready", "Refused"]
+from sojourn.store.outage import Outage
+
+__all__ = ["Answer", "Orders", "Ready", "Refused", "Waiting"]
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +23,10 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     idle: float | None = None
     absolute: float | None = None
     drain: float = 10.0
+    save: Literal["sync", "async"] = "sync"
+    outage: Outage = "fail"
+    limit: int | None = None
+    route: str | None = None
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -28,10 +36,16 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     warnings: list[str] = []
 
 
+class Waiting(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The store is away, and the worker waits for it. Another answer follows."""
+
+    problem: str
+
+
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The worker cannot serve, and a restart alone will not help."""
 
     mistake: str
 
 
-Answer = Ready | Refused
+Answer = Ready | Waiting | Refused

@@ -27,11 +27,12 @@ class WorkerProcess:
     """A running `sojourn.cli.worker`, the pipe that keeps it alive and the one that it answers on."""
 
     def __init__(self, process: asyncio.subprocess.Process, lifeline: int, answers: int) -> None:
-        """`lifeline`: while it is open the worker runs. `answers`: where its one answer arrives."""
+        """`lifeline`: while it is open the worker runs. `answers`: where its answers arrive."""
         self.pid = process.pid
         self._process = process
         self._lifeline = lifeline
         self._answers = answers
+        self._heard = b""
 
     @classmethod
     async def start(cls, orders: Orders, listener: socket.socket) -> Self:
@@ -65,8 +66,8 @@ class WorkerProcess:
         return self._process.returncode
 
     async def answer(self) -> Answer | None:
-        """Wait for the worker's answer; None when it died without one."""
-        heard = asyncio.ensure_future(_line(self._answers))
+        """Wait for the worker's next answer; None when it died without one."""
+        heard = asyncio.ensure_future(self._line())
         gone = asyncio.ensure_future(self._process.wait())
         try:
             await asyncio.wait({heard, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -76,7 +77,6 @@ class WorkerProcess:
         finally:
             heard.cancel()
             gone.cancel()
-            os.close(self._answers)
         if answer:
             return _ANSWER.decode(answer)
         await self._process.wait()
@@ -86,6 +86,7 @@ class WorkerProcess:
         """Wait until it is gone; return its exit status, negative for a signal."""
         status = await self._process.wait()
         os.close(self._lifeline)
+        os.close(self._answers)
         return status
 
     def stop(self) -> None:
@@ -102,21 +103,20 @@ class WorkerProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
-
-async def _line(pipe: int) -> bytes:
-    """Read up to the end of a line, or to the end of the pipe: then nothing."""
-    loop = asyncio.get_running_loop()
-    line = b""
-    os.set_blocking(pipe, False)
-    while not line.endswith(b"\n"):
-        readable = asyncio.Event()
-        loop.add_reader(pipe, readable.set)
-        try:
-            await readable.wait()
-        finally:
-            loop.remove_reader(pipe)
-        piece = os.read(pipe, 65536)
-        if not piece:
-            return b""
-        line += piece
-    return line
+    async def _line(self) -> bytes:
+        """Read up to the end of a line, or to the end of the pipe: then nothing."""
+        loop = asyncio.get_running_loop()
+        os.set_blocking(self._answers, False)
+        while b"\n" not in self._heard:
+            readable = asyncio.Event()
+            loop.add_reader(self._answers, readable.set)
+            try:
+                await readable.wait()
+            finally:
+                loop.remove_reader(self._answers)
+            piece = os.read(self._answers, 65536)
+            if not piece:
+                return b""
+            self._heard += piece
+        line, _, self._heard = self._heard.partition(b"\n")
+        return line

@@ -35,6 +35,10 @@ class Report:
         for warning in ready.warnings:
             self.warned(warning)
 
+    def waiting(self, problem: str) -> None:
+        """The workers are there, and the store is not."""
+        self._say("waiting", f"sojourn: waiting for the store: {problem}", sys.stderr, text=problem)
+
     def died(self, pid: int, status: int, delay: float) -> None:
         """A worker ended that was not told to."""
         how = f"was killed by {_name(-status)}" if status < 0 else f"ended with status {status}"

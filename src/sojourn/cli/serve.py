@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Literal
 
 from sojourn.cli.listener import is_loopback, listen
 from sojourn.cli.mistake import Mistake
 from sojourn.cli.orders import Orders
 from sojourn.cli.report import Report
 from sojourn.cli.supervisor import Supervisor
+from sojourn.store.outage import Outage
 
 __all__ = ["DEFAULT_STORE", "serve"]
 
@@ -31,6 +33,10 @@ def serve(
     idle: timedelta | None = None,
     absolute: timedelta | None = None,
     drain: timedelta = timedelta(seconds=10),
+    save: Literal["sync", "async"] = "sync",
+    outage: Outage = "fail",
+    limit: int | None = None,
+    route: str | None = None,
     as_json: bool = False,
 ) -> int:
     """Serve `MODULE:APP` until told to stop.
@@ -39,10 +45,8 @@ def serve(
     the user, told in one line.
     """
     report = Report(as_json=as_json)
-    if workers < 1:
-        report.refused(f"{workers} workers cannot serve; give --workers 1 or more")
-        return 2
     try:
+        _check(workers, store, save)
         with listen(host, port) as listener:
             orders = Orders(
                 target=target,
@@ -54,8 +58,25 @@ def serve(
                 idle=idle.total_seconds() if idle else None,
                 absolute=absolute.total_seconds() if absolute else None,
                 drain=drain.total_seconds(),
+                save=save,
+                outage=outage,
+                limit=limit,
+                route=route,
             )
             return asyncio.run(Supervisor(orders, listener, workers=workers, report=report).run())
     except Mistake as mistake:
         report.refused(str(mistake))
         return 2
+
+
+def _check(workers: int, store: str, save: str) -> None:
+    """Raise `Mistake` for workers that would lose sessions to each other: who answers a visitor is left to chance."""
+    if workers < 1:
+        raise Mistake(f"{workers} workers cannot serve; give --workers 1 or more")
+    if workers > 1 and store.startswith("memory:"):
+        raise Mistake("a store in memory is of one process; give --workers 1, or another --store")
+    if workers > 1 and save == "async":
+        raise Mistake(
+            "--save async keeps changes for a while in the worker that made them; give --workers 1 at each port, and "
+            "a balancer that keeps visitors at theirs"
+        )

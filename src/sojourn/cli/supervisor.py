@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sojourn.cli.listener import url_of
 from sojourn.cli.mistake import Mistake
-from sojourn.cli.orders import Orders, Ready, Refused
+from sojourn.cli.orders import Orders, Ready, Refused, Waiting
 from sojourn.cli.process import WorkerProcess
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Supervisor:
         self._running: set[WorkerProcess] = set()
         self._answered = 0
         self._announced = False
+        self._waiting = False
         self._served: Ready | None = None
         self._stopping = asyncio.Event()
         self._mistake: Mistake | None = None
@@ -84,12 +85,18 @@ class Supervisor:
         if self._stopping.is_set():
             worker.stop()
         answer = await worker.answer()
+        if isinstance(answer, Waiting):
+            if not self._waiting:
+                self._report.waiting(answer.problem)
+            self._waiting = True
+            answer = await worker.answer()
         if isinstance(answer, Ready):
+            self._waiting = False
             self._served = self._served or answer
             if before is not None:
                 self._report.replaced(before, worker.pid)
         elif not self._stopping.is_set():
-            self._excuse(worker, answer)
+            self._excuse(worker, answer if isinstance(answer, Refused) else None)
         self._announce()
         return isinstance(answer, Ready)
 

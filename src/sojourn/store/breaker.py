@@ -11,7 +11,16 @@ from typing import TypeVar
 from sojourn.core.events import Reason
 from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
-from sojourn.errors import OutcomeUnknown, SettingError, StoreUnavailable
+from sojourn.errors import (
+    OutcomeUnknown,
+    SettingError,
+    StoreBusy,
+    StoreDamaged,
+    StoreFull,
+    StoreReadOnly,
+    StoreTooNew,
+    StoreUnavailable,
+)
 from sojourn.store.around import Around
 from sojourn.store.base import Ending, Query, Store, WhenFull
 
@@ -21,6 +30,10 @@ A = TypeVar("A")
 
 FIRST_PAUSE = 0.1  # seconds after a failure until one may try; doubled with each failure, up to `LONGEST_PAUSE`
 LONGEST_PAUSE = 2.0
+
+# The store is there, and others may still be served. Any other error, also a kind of its own that a store has for it,
+# says that it is away.
+_THERE = (StoreBusy, StoreDamaged, StoreFull, StoreReadOnly, StoreTooNew)
 
 
 class BreakerStore(Around):
@@ -153,7 +166,7 @@ class BreakerStore(Around):
         try:
             result = await answer
         except StoreUnavailable as error:
-            if type(error) in {StoreUnavailable, OutcomeUnknown}:
+            if not isinstance(error, _THERE):
                 self._failed()
             raise
         self._until = None

@@ -13,7 +13,7 @@ import msgspec
 
 from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
-from sojourn.errors import SettingError, StoreDamaged, StoreTooNew, StoreUnavailable
+from sojourn.errors import SettingError, StoreDamaged, StoreDenied, StoreTooNew, StoreUnavailable
 from sojourn.store.base import Opens, Store, Tells, Watches, power
 from sojourn.store.behind import Behind, BehindStore
 from sojourn.store.breaker import BreakerStore
@@ -21,13 +21,15 @@ from sojourn.store.near import Near, NearStore
 from sojourn.store.observed import ObservedStore
 from sojourn.store.outage import Outage, OutageStore
 
-__all__ = ["NEAR", "Outer", "clock_of", "innermost", "is_remote", "layers", "open_patiently", "stacked"]
+__all__ = ["LASTING", "NEAR", "Outer", "clock_of", "innermost", "is_remote", "layers", "open_patiently", "stacked"]
 
 NEAR: Literal["remote"] = "remote"
 """A near cache for those stores alone that cost a round trip: a read of the others costs less than the cache."""
 
 PAUSES = (0.2, 5.0)  # seconds between two attempts to open a store, from the first to the longest
 SAYS = 30.0  # seconds between two lines in the log that say so
+LASTING = (StoreDamaged, StoreDenied, StoreTooNew)
+"""What does not pass by waiting."""
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +81,7 @@ def _sealed(store: Store, keys: Sequence[bytes], unreadable: Callable[[Record, s
     try:
         from sojourn.store.sealed import SealedStore
     except ModuleNotFoundError:
-        raise SettingError("seal=… needs cryptography; install sojourn[seal]") from None
+        raise SettingError("seal=… needs cryptography: pip install 'sojourn[seal]'") from None
     return SealedStore(store, keys, unreadable=unreadable)
 
 
@@ -126,7 +128,7 @@ async def open_patiently(store: Opens, *, patience: float) -> None:
     while True:
         try:
             await store.open()
-        except (StoreDamaged, StoreTooNew):  # that does not pass
+        except LASTING:
             raise
         except StoreUnavailable as error:
             if time_of() + pause > deadline:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import sys
 import threading
@@ -12,15 +13,19 @@ import time
 
 import msgspec
 
+from sojourn import Sessions
 from sojourn.cli.mistake import Mistake, told
-from sojourn.cli.orders import Answer, Orders, Ready, Refused
+from sojourn.cli.orders import Answer, Orders, Ready, Refused, Waiting
 from sojourn.cli.worker.lifespan import Lifespan
 from sojourn.cli.worker.server import Server, new_event_loop
 from sojourn.cli.worker.target import load
 from sojourn.cli.worker.wrap import Wrapped, wrap
-from sojourn.errors import SojournError
+from sojourn.errors import SojournError, StoreUnavailable
+from sojourn.store.stack import LASTING, is_remote
 
 __all__ = ["main"]
+
+PAUSE = 1.0  # seconds between two attempts to open the store, at most
 
 
 def main(listener: int, orders_pipe: int, answers: int) -> int:
@@ -63,8 +68,9 @@ async def _serve(server: Server, wrapped: Wrapped, answers: int) -> int:
     told_to_stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
-    if wrapped.sessions is not None:
-        await wrapped.sessions.start()  # here rather than in the lifespan, for an error of its own
+    # Here rather than in the lifespan, for errors of its own.
+    if wrapped.sessions is not None and not await _opened(wrapped.sessions, told_to_stop, answers):
+        return 0
     lifespan = Lifespan(wrapped.app)
     try:
         await lifespan.start()
@@ -85,10 +91,31 @@ async def _serve(server: Server, wrapped: Wrapped, answers: int) -> int:
     return 0 if told_to_stop.is_set() else 1
 
 
+async def _opened(sessions: Sessions, told_to_stop: asyncio.Event, answers: int) -> bool:
+    """Open the store, however long it is away; False when the worker is to stop before."""
+    told = False
+    while not told_to_stop.is_set():
+        try:
+            await sessions.start()
+        except StoreUnavailable as error:
+            if isinstance(error, LASTING) or not is_remote(sessions.store):
+                raise
+            if not told:
+                _answer(answers, Waiting(problem=str(error)))
+            told = True
+            with contextlib.suppress(TimeoutError):
+                # Not all nodes at once, when the store is back.
+                await asyncio.wait_for(told_to_stop.wait(), PAUSE * random.uniform(0.5, 1.0))  # noqa: S311
+        else:
+            return True
+    return False
+
+
 def _answer(pipe: int, answer: Answer) -> None:
     with contextlib.suppress(BrokenPipeError):  # the supervisor has gone; `_follow` knows
         os.write(pipe, msgspec.json.encode(answer) + b"\n")
-    os.close(pipe)
+    if not isinstance(answer, Waiting):
+        os.close(pipe)
 
 
 if __name__ == "__main__":

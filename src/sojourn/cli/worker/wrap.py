@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, NamedTuple, cast
 
-from sojourn import Cookie, Lifetime, Sessions
+from sojourn import Cookie, Lifetime, Limit, Sessions
 from sojourn.cli.orders import Orders
 from sojourn.cli.worker.middleware import keeps_sessions, middleware, name_of, without
 from sojourn.cli.worker.target import Application
@@ -35,7 +35,17 @@ def wrap(app: Application, orders: Orders) -> Wrapped:
     if orders.replace_sessions:
         app = without(app, keeps_sessions)
     cookie = Cookie.development() if orders.plain_http else Cookie()
-    sessions = Sessions(orders.store, app=orders.app, cookie=cookie, lifetime=_lifetime(orders), skip=orders.skip)
+    sessions = Sessions(
+        orders.store,
+        app=orders.app,
+        cookie=cookie,
+        lifetime=_lifetime(orders),
+        save=orders.save,
+        limit=Limit(per_principal=orders.limit) if orders.limit else None,
+        outage=orders.outage,
+        route=orders.route,
+        skip=orders.skip,
+    )
     served = cast("Application", SessionMiddleware(cast("Any", app), sessions))
     return Wrapped(served, sessions, _described(cookie, plain_http=orders.plain_http), warnings)
 

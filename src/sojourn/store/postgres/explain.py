@@ -11,6 +11,7 @@ from sojourn.errors import (
     OutcomeUnknown,
     StoreBusy,
     StoreDamaged,
+    StoreDenied,
     StoreError,
     StoreFull,
     StoreReadOnly,
@@ -44,7 +45,7 @@ def unconnected(error: Exception, where: str) -> StoreUnavailable:
     if isinstance(error, TimeoutError):
         return StoreUnavailable(f"{where} did not answer in time; see whether the server hangs, or raise ?timeout=")
     if state.startswith("28"):
-        return StoreUnavailable(f"{where} refuses this user or password; correct them in the address or in PGPASSWORD")
+        return StoreDenied(f"{where} refuses this user or password; correct them in the address or in PGPASSWORD")
     if state == "3D000":
         return StoreUnavailable(f"{where}: there is no such database; create it")
     if state in ("53300", "57P03"):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from valkey.exceptions import NoScriptError, ResponseError
 
-from sojourn.errors import StoreReadOnly, StoreUnavailable
+from sojourn.errors import StoreDenied, StoreReadOnly, StoreUnavailable
 from sojourn.store.gathering import Gathering
 from sojourn.store.valkey.client.address import Address, Place, spoken
 from sojourn.store.valkey.client.clock import ServerClock
@@ -64,6 +64,8 @@ class Line:
     async def _ask(self, batch: Sequence[Command]) -> Sequence[Any]:
         try:
             wire = await self._connected()
+        except StoreDenied:  # another server would say the same
+            raise
         except StoreUnavailable as error:
             raise Unreached(*error.args) from error
         answers: list[Any] = []

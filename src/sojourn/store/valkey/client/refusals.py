@@ -7,6 +7,7 @@ from valkey import exceptions
 from sojourn.errors import (
     OutcomeUnknown,
     StoreBusy,
+    StoreDenied,
     StoreFull,
     StoreReadOnly,
     StoreUnavailable,
@@ -36,8 +37,8 @@ _FORBIDDEN = "forbids what the store needs; see the rights in ValkeyStore"
 _KINDS: tuple[tuple[type[Exception], type[StoreUnavailable], str], ...] = (
     (exceptions.OutOfMemoryError, StoreFull, "has no memory left (maxmemory); give it more, nothing stored is lost"),
     (exceptions.ReadOnlyError, StoreReadOnly, "is a replica and cannot be written; name the primary, or its sentinels"),
-    (exceptions.NoPermissionError, StoreUnavailable, _FORBIDDEN),
-    (exceptions.AuthenticationError, StoreUnavailable, "refuses user or password; mend them in the address"),
+    (exceptions.NoPermissionError, StoreDenied, _FORBIDDEN),
+    (exceptions.AuthenticationError, StoreDenied, "refuses user or password; mend them in the address"),
     (exceptions.BusyLoadingError, StoreBusy, "is still loading its data; wait until it is done"),
 )
 _CODES: dict[str, tuple[type[StoreUnavailable], str]] = {
