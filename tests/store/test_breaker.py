@@ -56,6 +56,19 @@ async def breaks(breaker: BreakerStore) -> None:
         await absent(breaker)
 
 
+class Unreached(StoreUnavailable):
+    """A store's own kind."""
+
+
+async def test_a_store_may_have_a_kind_of_its_own_for_being_away(inner: WatchedStore, breaker: BreakerStore) -> None:
+    async def fails(*_: object) -> None:
+        raise Unreached("nobody answers; start it")
+
+    inner.before["load"] = fails
+    await breaks(breaker)
+    assert (breaker.closed, breaker.breaks) == (False, 1)
+
+
 async def test_after_a_failure_the_others_fail_at_once(inner: WatchedStore, breaker: BreakerStore) -> None:
     inner.break_down()
     await breaks(breaker)
