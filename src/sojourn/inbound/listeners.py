@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from sojourn.core.events import Detail, Event, Listener, SessionEnded
+from sojourn.errors import SettingError
 
 __all__ = ["Listeners"]
 
@@ -24,7 +25,12 @@ class Listeners:
         return bool(self._listeners)
 
     def add(self, listener: Listener, kinds: tuple[type[Event], ...] = ()) -> None:
-        """Call `listener` from now on, with events of these kinds; without any, with all but details."""
+        """Call `listener` from now on, with events of these kinds; without any, with all but details.
+
+        Raises `SettingError` for what cannot be called, and for what is no kind of event.
+        """
+        if not callable(listener) or not all(isinstance(kind, type) and issubclass(kind, Event) for kind in kinds):
+            raise SettingError("sessions.listen(…): give what is called with events, then the kinds of events it wants")
         self._listeners.append((listener, kinds))
         self.details = self.details or any(issubclass(kind, Detail) for kind in kinds) or Event in kinds
 

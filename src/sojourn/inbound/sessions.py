@@ -113,7 +113,7 @@ class Sessions:
         self._clock = clock = clock if clock is not None else clock_of(inner)
         node = node if node is not None else f"{platform.node()}:{os.getpid()}"
         self._tracking, self._name = CookieTracking(self.cookie, route), self.cookie.name.encode()
-        outer = Outer(node=node, near=near_of(near), behind=behind_of(save, write), seal=seal, outage=outage)
+        outer = Outer(node=node, near=near_of(near, inner), behind=behind_of(save, write), seal=seal, outage=outage)
         rules = Rules(app=app, node=node, lifetime=self.lifetime, clock=clock, choices=choices, limit=limit)
         self._connect(inner, outer, rules)
 
@@ -201,6 +201,8 @@ class Sessions:
                 return []  # nothing has come since the response started
             if session.rests(self.lifetime, self._clock()):
                 return []
+        if self._sweeper is not None:
+            self._sweeper.start()
         outcome = await self._commits.commit(session, changes, counts=counts)
         return [] if session.stage is not Stage.OPEN else self._tracking.write(session, outcome)
 

@@ -11,7 +11,7 @@ from sojourn.core.cookies import Cookie
 from sojourn.core.lifetime import Clock, Lifetime
 from sojourn.errors import SettingError
 from sojourn.inbound.ending import Limit, Sweep
-from sojourn.store.base import Admits, Store, power
+from sojourn.store.base import Admits, Store, Watches, power
 from sojourn.store.behind import Behind
 from sojourn.store.near import Near
 from sojourn.store.stack import NEAR, innermost
@@ -77,7 +77,7 @@ def check_kinds(**settings: object) -> None:
     """Raise `SettingError` for what is of another kind than the setting."""
     for name, value in settings.items():
         kind, wanted = _KINDS[name]
-        if not isinstance(value, kind):
+        if not isinstance(value, kind) or isinstance(value, type):  # a class of stores has the methods of one, too
             raise SettingError(f"Sessions({name}=…): give {wanted}, not a {type(value).__name__}")
 
 
@@ -90,10 +90,12 @@ def check_limit(limit: Limit | None, store: Store) -> None:
         raise SettingError(f"Sessions(limit=…): {lacks(store, 'admit', 'Admits')}")
 
 
-def near_of(near: object) -> Near | Literal["remote"] | None:
-    """`near`, if it is one. Raises `SettingError`."""
+def near_of(near: object, store: Store) -> Near | Literal["remote"] | None:
+    """`near`, if it is one that can be around the store. Raises `SettingError`."""
     if near is not None and near != NEAR:
         check_kinds(near=near)
+        if power(store, Watches) is None:
+            raise SettingError(f"Sessions(near=…): {lacks(store, 'watch', 'Watches')}; give near=None")
     return cast("Near | Literal['remote'] | None", near)
 
 

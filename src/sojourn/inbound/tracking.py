@@ -28,7 +28,7 @@ class CookieTracking:
 
     def __init__(self, cookie: Cookie, route: str | None) -> None:
         """`route`: of this node; None writes none, and pays no heed to what others wrote. Raises `SettingError`."""
-        if route is not None and not _ROUTE.fullmatch(route):
+        if route is not None and not (isinstance(route, str) and _ROUTE.fullmatch(route)):
             raise SettingError(f"Sessions(route={route!r}): give 1 to 64 letters, digits, - or _")
         self.cookie = cookie
         self.route = route

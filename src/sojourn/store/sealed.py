@@ -36,6 +36,7 @@ KEY_SIZE = 32  # bytes, of AES-256
 FORMAT = SEALED + b"\x01"
 KEY_ID_SIZE = 4  # bytes
 NONCE_SIZE = 12  # bytes: the one length that GCM takes as it is (SP 800-38D §8.2)
+_RING = "a list of keys of 32 bytes, oldest to newest, as key_ring(text) reads them from what new_key() makes"
 _NONCE_AT = len(FORMAT) + KEY_ID_SIZE
 _TEXT_AT = _NONCE_AT + NONCE_SIZE
 
@@ -186,11 +187,13 @@ def _bound(head: bytes, record: Record) -> bytes:
 
 
 def _checked(keys: Sequence[bytes]) -> Sequence[bytes]:
-    if isinstance(keys, (bytes, str)) or not keys:
-        raise SettingError("a key ring is a list of keys of 32 bytes, oldest to newest; key_ring(text) reads one")
+    if isinstance(keys, (bytes, str)) or not isinstance(keys, Sequence) or not keys:
+        raise SettingError(f"a key ring is {_RING}")
     for place, key in enumerate(keys, start=1):
-        if type(key) is not bytes or len(key) != KEY_SIZE:
-            raise SettingError(f"key {place} of the ring is not 32 bytes; make one with new_key()")
+        if type(key) is not bytes:
+            raise SettingError(f"key {place} of the ring is a {type(key).__name__}; a ring is {_RING}")
+        if len(key) != KEY_SIZE:
+            raise SettingError(f"key {place} of the ring has {len(key)} bytes; a ring is {_RING}")
     return keys
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -38,8 +39,9 @@ def open_store(url: str, *, clock: Clock | None = None) -> Store:
     scheme, colon, _ = url.partition(":")
     opener = _OPENERS.get(scheme) if colon else None
     if opener is None:
-        known = ", ".join(f"{name}:" for name in _OPENERS)
-        raise SettingError(f"{_shown(url)!r} names no store; an address starts with one of {known}")
+        meant = get_close_matches(scheme, _OPENERS, 1)
+        told = f"did you mean {meant[0]}:" if colon and meant else f"an address starts with {', '.join(_USUAL)}"
+        raise SettingError(f"{_shown(url)!r} names no store; {told}")
     return opener(url, clock)
 
 
@@ -89,7 +91,9 @@ def _postgres(url: str, clock: Clock | None) -> Store:
     try:
         from sojourn.store.postgres import PostgresStore
     except ModuleNotFoundError:
-        raise SettingError(f"{_shown(url.partition('?')[0])!r} needs asyncpg; install sojourn[postgres]") from None
+        raise SettingError(
+            f"{_shown(url.partition('?')[0])!r} needs asyncpg: pip install 'sojourn[postgres]'"
+        ) from None
     address, settings = parts_of_postgres(url)
     try:
         return PostgresStore(
@@ -120,7 +124,7 @@ def _valkey(url: str, clock: Clock | None) -> Store:
     try:
         from sojourn.store.valkey import ValkeyStore
     except ModuleNotFoundError:
-        raise SettingError(f"{_shown(url.partition('?')[0])!r} needs valkey; install sojourn[valkey]") from None
+        raise SettingError(f"{_shown(url.partition('?')[0])!r} needs valkey: pip install 'sojourn[valkey]'") from None
     return ValkeyStore(url, clock=clock)
 
 
@@ -147,6 +151,8 @@ _OPENERS: dict[str, Callable[[str, Clock | None], Store]] = {
     **dict.fromkeys((*_VALKEY, *(f"{name}+{kind}" for kind in ("cluster", "sentinel") for name in _VALKEY)), _valkey),
     "valkey+unix": _valkey,
 }
+
+_USUAL = ("memory:", "sqlite:///", "postgresql://", "valkey:// or redis://")
 
 SCHEMES = tuple(_OPENERS)
 """What an address may begin with, before its colon."""

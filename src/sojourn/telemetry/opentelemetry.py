@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Meter, Observation, get_meter
+try:
+    from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Meter, Observation, get_meter
+except ModuleNotFoundError:
+    raise ModuleNotFoundError(
+        "sojourn.telemetry.opentelemetry needs what is not installed: pip install 'sojourn[opentelemetry]'"
+    ) from None
 
 from sojourn.telemetry import measuring
 from sojourn.telemetry.instruments import INSTRUMENTS, Instrument

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, make_asgi_app
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+try:
+    from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, make_asgi_app
+    from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+    from prometheus_client.registry import Collector
+except ModuleNotFoundError:
+    raise ModuleNotFoundError(
+        "sojourn.telemetry.prometheus needs what is not installed: pip install 'sojourn[prometheus]'"
+    ) from None
 
 from sojourn.telemetry import measuring
 from sojourn.telemetry.instruments import INSTRUMENTS, Instrument

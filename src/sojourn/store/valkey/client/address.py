@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote
@@ -44,8 +45,11 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         """The address that `url` spells. Raises `SettingError`, whose message never holds a password."""
         scheme, _, rest = url.partition("://")
         protocol, _, kind = scheme.partition("+")
-        if scheme not in SCHEMES or "#" in rest:
-            raise SettingError(f"{scheme}://… names no Valkey; an address starts with one of {', '.join(SCHEMES)}")
+        if scheme not in SCHEMES:
+            scheme = scheme.partition(":")[0]
+            raise SettingError(f"{scheme}:… names no Valkey; write valkey://host/0, or one of {', '.join(SCHEMES)}")
+        if "#" in rest:
+            raise SettingError(f"{scheme}://… write %23 for a # in an address")
         rest, _, query = rest.partition("?")
         tls = protocol in ("valkeys", "rediss")
         try:
@@ -121,7 +125,7 @@ def _settings(query: str, *, tls: bool) -> dict[str, Any]:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < float("inf"):
-        raise ValueError("a time limit is a number of seconds above 0")
-    return seconds
+    with contextlib.suppress(ValueError):
+        if 0 < (seconds := float(text)) < float("inf"):
+            return seconds
+    raise ValueError("a time limit is a number of seconds above 0")
