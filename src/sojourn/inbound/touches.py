@@ -43,7 +43,8 @@ class Touches:
             _log.warning("%d of %d times of use were not written: %s", len(failures), len(waiting), failures[0])
 
     async def _flush_soon(self) -> None:
-        try:
-            await asyncio.sleep(DELAY)
-        finally:  # an event loop that stops cancels this, and still lets it write
-            await self.flush()
+        while self._waiting:  # others come while these are being written
+            try:
+                await asyncio.sleep(DELAY)
+            finally:  # an event loop that stops cancels this, and still lets it write
+                await self.flush()

@@ -69,6 +69,25 @@ async def test_uses_are_written_by_themselves_after_a_moment(
     written.opened.set()
 
 
+async def test_a_use_that_comes_while_others_are_written_is_written_too(
+    visitor: Visitor, store: WatchedStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sojourn.inbound.touches.DELAY", 0)
+    other = Visitor(visitor.sessions)
+    await visitor.ask(sets(a=1))
+    await other.ask(sets(a=1))
+    clock.advance(seconds=60)
+    first = store.pause("touch")
+    await visitor.ask(everything)
+    await first.reached.wait()
+    await other.ask(everything)  # and nobody comes after it
+    second = store.before["touch"] = Gate()
+    first.opened.set()
+    async with asyncio.timeout(5):
+        await second.reached.wait()
+    second.opened.set()
+
+
 async def test_uses_are_written_when_the_sessions_are_closed(
     visitor: Visitor, store: WatchedStore, clock: FakeClock
 ) -> None:
