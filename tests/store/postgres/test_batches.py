@@ -11,7 +11,7 @@ import pytest
 from tests.fixtures.postgres import waits_for_a_lock
 
 from sojourn.errors import Conflict, Gone, StoreUnavailable
-from sojourn.store.base import SWEEP_DELAY
+from sojourn.store.base import SWEEP_DELAY, Query
 from sojourn.store.postgres import PostgresStore
 from sojourn.testing import FakeClock
 from sojourn.testing.contract import records
@@ -235,6 +235,23 @@ async def test_a_store_that_was_opened_while_it_was_small_stays_quick_when_it_ha
         await store.end(newer.key, "shop", reason="signed-out", lease=30)
         await store.forget([newer])
         await store.delete(newer.key, "shop")
+        assert await tuples_read(store, other) - before < 100
+
+
+async def test_a_page_costs_what_it_shows_however_much_is_stored(node: Any, aside: Any, clock: FakeClock) -> None:
+    async with node() as store, aside() as other:
+        first = records.new(clock, principal="alice")
+        await store.save(first, over=None)
+        await other.execute(
+            "insert into session select 'key' || n, 'shop', 'ref' || n, 'user' || n, 0, 1, 0, 0, 0, $1, $1, 'n1', "
+            "decode(repeat('00', 500), 'hex') from generate_series(1, 20000) n",
+            clock() + 1e6,
+        )
+        before = await tuples_read(store, other)
+        assert len(await store.find(Query(app="shop"), limit=10)) == 10
+        assert len(await store.find(Query(app="shop"), limit=10, after="ref15")) == 10
+        assert await store.find(Query(app="shop", principal="alice")) == [first]
+        assert await store.find(Query(app="shop", ref=first.ref)) == [first]
         assert await tuples_read(store, other) - before < 100
 
 

@@ -36,7 +36,7 @@ class Desk:
         """`now`: the time by which records live and die."""
         self.reading = Lane(schema)
         self.writing = Lane(schema)
-        self.aside = Lane(schema)
+        self.aside = Lane(schema, in_order=True)
         self.watching: set[Connection] = set()
         self._now = now
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -20,10 +20,11 @@ Row = asyncpg.Record
 class Lane:
     """Opens its connection when it is first used, and another when that one broke. For one event loop."""
 
-    def __init__(self, schema: Schema) -> None:
-        """`schema`: where the connection leads."""
+    def __init__(self, schema: Schema, *, in_order: bool = False) -> None:
+        """`schema`: where the connection leads. `in_order`: follow an index rather than sort what was found."""
         self.trips = 0
         self._schema = schema
+        self._in_order = in_order
         self._connection: Connection | None = None
         self._free = asyncio.Lock()
         self._overdue = False
@@ -71,7 +72,7 @@ class Lane:
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
             self._connection = None
-            self._connection = await self._schema.connect()
+            self._connection = await self._schema.connect(in_order=self._in_order)
         return self._connection
 
     async def _try(

@@ -44,8 +44,12 @@ class Schema:
         }
         self._settings = "; ".join(f"set {setting} to {value}" for setting, value in settings.items())
 
-    async def connect(self) -> Connection:
-        """A connection to a schema that is there, and of our version. Raises `StoreUnavailable`."""
+    async def connect(self, *, in_order: bool = False) -> Connection:
+        """A connection to a schema that is there, and of our version. Raises `StoreUnavailable`.
+
+        `in_order`: for statements that want the first of many. The planner cannot know how many fit, and takes it to be
+        cheap to find and sort all of them.
+        """
         try:
             async with asyncio.timeout(self.timeout):
                 connection = await asyncpg.connect(
@@ -56,6 +60,8 @@ class Schema:
                 )
                 try:
                     await self._prepare(connection)
+                    if in_order:
+                        await connection.execute("set enable_sort to off")
                 except BaseException:
                     connection.terminate()
                     raise
