@@ -229,9 +229,14 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Beat(msgspec.Struct, frozen=True, kw_only=True):
-    """A sign of life: every change up to `number` was told, when the store was asked after the beat before."""
+    """A sign of life: every change that happened before `asked_at` has been told, up to `number`.
+
+    `asked_at`, by `time.monotonic()`, is when the store was asked, not when it answered: an answer may have come
+    slowly, or have waited for a process that was stopped. It rises from beat to beat.
+    """
 
     number: int
+    asked_at: float
 
 
 @runtime_checkable

@@ -23,8 +23,9 @@ class Line(Around):
 
     inner: MemoryStore
 
-    def __init__(self, inner: MemoryStore) -> None:
+    def __init__(self, inner: MemoryStore, monotonic: FakeClock) -> None:
         super().__init__(inner)
+        self.monotonic = monotonic
         self.calls: list[str] = []
         self.before: dict[str, Step] = {}
         self.after: dict[str, Step] = {}
@@ -60,7 +61,7 @@ class Line(Around):
         if self.refused is not None:
             raise self.refused
         self.lose()
-        told.put_nowait(Beat(number=self.inner._changes))
+        told.put_nowait(self.sign_of_life())
         while True:
             message = await told.get()
             try:
@@ -87,7 +88,11 @@ class Line(Around):
     async def beat(self) -> None:
         """Tell all that waits, and give a sign of life."""
         await self.deliver()
-        await self.tell(Beat(number=self.inner._changes))
+        await self.tell(self.sign_of_life())
+
+    def sign_of_life(self) -> Beat:
+        """The answer to a question of this moment."""
+        return Beat(number=self.inner._changes, asked_at=self.monotonic())
 
     def lose(self) -> None:
         """What waits is never told."""
@@ -140,7 +145,7 @@ class Node(NearStore):
     inner: Line
 
     def __init__(self, store: MemoryStore, near: Near, *, name: str, clock: FakeClock, monotonic: FakeClock) -> None:
-        self.line = Line(store)
+        self.line = Line(store, monotonic)
         super().__init__(self.line, near, node=name, clock=clock, monotonic=monotonic)
 
     async def on(self) -> None:

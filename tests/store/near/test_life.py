@@ -296,7 +296,7 @@ class Still(MemoryStore):
     async def watch(self) -> AsyncIterator[Change | Beat]:
         self.watched += 1
         try:
-            yield Beat(number=0)
+            yield Beat(number=0, asked_at=time.monotonic())
             if self.hangs:
                 await asyncio.Event().wait()
         finally:

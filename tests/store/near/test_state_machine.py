@@ -15,7 +15,7 @@ from tests.store.near.fleet import Node, soon
 
 from sojourn.core.record import Record
 from sojourn.errors import Conflict, Gone, StoreError, StoreUnavailable
-from sojourn.store.base import SWEEP_DELAY, Beat
+from sojourn.store.base import SWEEP_DELAY
 from sojourn.store.memory import MemoryStore
 from sojourn.store.near import Near, watch
 from sojourn.store.near.entries import OVERHEAD
@@ -238,7 +238,7 @@ class Fleet(RuleBasedStateMachine):
         """Changes are lost, and the next sign of life tells so."""
         line = self.nodes[number].line
         line.lose()
-        self.runner.run(line.tell(Beat(number=self.shared._changes)))
+        self.runner.run(line.tell(line.sign_of_life()))
 
     @rule(number=nodes)
     def cut(self, number: int) -> None:

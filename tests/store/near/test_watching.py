@@ -10,7 +10,7 @@ from tests.store.near.fleet import Node, soon
 
 from sojourn.core.record import Record
 from sojourn.errors import OutcomeUnknown
-from sojourn.store.base import Beat, Change
+from sojourn.store.base import Change
 from sojourn.store.memory import MemoryStore
 from sojourn.testing import FakeClock
 from sojourn.testing.contract import records
@@ -312,7 +312,6 @@ async def test_a_silent_watch_serves_nothing_until_it_beats_again(
     monotonic.advance(seconds=0.5)
     assert not node.healthy
     assert not node.serves(record)
-    await node.line.beat()  # asked for before the silence
     await node.line.beat()
     assert node.has(record)
 
@@ -333,9 +332,11 @@ async def test_a_beat_from_before_the_process_was_stopped_proves_nothing(
 ) -> None:
     await stored(shared, node, record)
     await node.loads(record)
-    monotonic.advance(seconds=60)  # stopped, with an answer on its way
+    answer = node.line.sign_of_life()
+    monotonic.advance(seconds=60)  # stopped, with the answer on its way
     await newer_elsewhere(shared, record)
-    await node.line.tell(Beat(number=1))
+    await node.line.tell(answer)  # and what tells of the change still behind it
+    assert not node.healthy
     assert not node.serves(record)
     await node.line.beat()
     assert node.healthy
@@ -347,10 +348,9 @@ async def test_a_slow_beat_proves_nothing_of_the_time_since_the_one_before(
 ) -> None:
     await stored(shared, node, record)
     await node.loads(record)
+    answer = node.line.sign_of_life()
     monotonic.advance(seconds=2.5)
-    await shared.save(records.new(node._clock), over=None)
-    await node.line.deliver()  # told on the way of an answer that was asked for 2.5 seconds ago
-    await node.line.tell(Beat(number=1))
+    await node.line.tell(answer)
     assert node.has(record)
     monotonic.advance(seconds=0.5)
     assert not node.serves(record)

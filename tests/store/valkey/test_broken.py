@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,7 +12,7 @@ from tests.fixtures.valkeys import ValkeyServer, free_port, running
 from tests.store.valkey.relay import Relay, relayed
 
 from sojourn.errors import OutcomeUnknown, StoreUnavailable
-from sojourn.store.base import Beat, Change
+from sojourn.store.base import BEAT, Beat, Change
 from sojourn.store.valkey import ValkeyStore
 from sojourn.testing import FakeClock
 from sojourn.testing.contract import records
@@ -161,6 +162,21 @@ async def test_a_watch_ends_when_its_connection_breaks_and_another_can_begin(
                 pass
         assert news == Change(number=1, key=record.key, app="shop", version=1, node="n1", ended=False)
         await again.aclose()
+
+
+async def test_a_beat_whose_answer_was_slow_counts_from_when_it_was_asked(clock: FakeClock) -> None:
+    with running() as server:
+        store = ValkeyStore(server.url, clock=clock)
+        watch = store.watch()
+        await anext(watch)
+        server.pause()
+        await asyncio.sleep(BEAT)  # the next one is asked for meanwhile
+        resumed_at = time.monotonic()
+        server.resume()
+        assert isinstance(beat := await anext(watch), Beat)
+        assert beat.asked_at < resumed_at
+        await watch.aclose()
+        await store.close()
 
 
 async def test_a_watch_of_a_server_that_stands_still_ends(clock: FakeClock) -> None:

@@ -154,9 +154,9 @@ class MemoryStore:
         told = self._changes
         try:
             while True:
-                yield Beat(number=told)
-                due = asyncio.get_running_loop().time() + BEAT / 2
-                while (change := await _next(changes, due)) is not None:
+                asked_at = time.monotonic()
+                for _ in range(changes.qsize()):
+                    change = changes.get_nowait()
                     told = change.number
                     yield change
         finally:
@@ -171,6 +171,11 @@ class MemoryStore:
             if (stored := home.unclaimed(over.key, over.app)) is not None:
                 break
         else:
+                yield Beat(number=told, asked_at=asked_at)
+                due = asyncio.get_running_loop().time() + BEAT / 2
+                while (news := await _next(changes, due)) is not None:
+                    told = news.number
+                    yield news
             raise Gone
         if stored.ref != over.ref:
             raise Gone

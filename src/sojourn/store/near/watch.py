@@ -125,7 +125,6 @@ class Watch:
         try:
             news = self._watches.watch()
             async with asyncio.timeout(PATIENCE) as patience:
-                asked_at = self._pulse.monotonic()
                 while True:
                     told = await anext(news, None)
                     if told is None:
@@ -133,8 +132,7 @@ class Watch:
                     if isinstance(told, Change):
                         self._hear(told)
                     else:
-                        self._beat(told, asked_at)
-                        asked_at = self._pulse.monotonic()
+                        self._beat(told)
                         patience.reschedule(asyncio.get_running_loop().time() + self._pulse.silence)
         except TimeoutError:
             return "it gives no sign of life"
@@ -147,15 +145,13 @@ class Watch:
                 with contextlib.suppress(Exception):  # it is given up anyway
                     await news.aclose()
 
-    def _beat(self, beat: Beat, asked_at: float) -> None:
+    def _beat(self, beat: Beat) -> None:
         if self._last is None:
             _log.info("%s: the watch is on", self._node)
         if self._last is None or beat.number > self._last:
             self._missed()
             self._last = beat.number
-        # The store was asked after the beat before, that much is certain. Not now: on a slow line, or in the hands of a
-        # process that was stopped, this is the answer to a question of long ago.
-        self._pulse.beat(asked_at)
+        self._pulse.beat(beat.asked_at)
 
     def _hear(self, change: Change) -> None:
         if self._last is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, TypeVar
@@ -36,10 +37,11 @@ async def watch(schema: Schema, watching: Callable[[], set[Connection]]) -> Asyn
         await _answered(schema, connection.add_listener(channel, ear.hear))
         while True:
             # The server sends what was committed before it answers: all that was told until then has been heard.
+            asked_at = time.monotonic()
             await _answered(schema, schema.ask_time(connection))
             for change in ear.heard():
                 yield change
-            yield Beat(number=ear.number)
+            yield Beat(number=ear.number, asked_at=asked_at)
             due = asyncio.get_running_loop().time() + BEAT / 2
             while await ear.news(due):
                 for change in ear.heard():

@@ -152,7 +152,7 @@ class SqliteStore:
         def news(connection: sqlite3.Connection) -> Sequence[Change]:
             return changes.changes(connection, after=last)
 
-        yield Beat(number=last)
+        yield Beat(number=last, asked_at=asked_at)
         due = clock() + BEAT / 2
         while True:
             for change in await self._read(news):
@@ -160,16 +160,18 @@ class SqliteStore:
                 yield change
             if schema.identity(self._path) != watched:
                 self._close_reader()
+        asked_at = time.monotonic()
                 raise StoreUnavailable(
                     f"{self._path} was taken away while it was watched; load everything and watch again"
                 )
             if clock() >= due:
-                yield Beat(number=last)
+                yield Beat(number=last, asked_at=asked_at)
                 due = clock() + BEAT / 2
             await asyncio.sleep(POLL)
 
     def _reset(self) -> None:
         self._reader = None
+            asked_at = time.monotonic()
         # Threads that share a connection would also share its cached statements, and so meet each other's records.
         self._reading = threading.Lock()
         self._finding = threading.Lock()

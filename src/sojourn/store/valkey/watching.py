@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import time
 from collections.abc import AsyncGenerator
 
 from sojourn.errors import StoreUnavailable
@@ -32,8 +33,8 @@ async def watch(scope: Scope, address: Address) -> AsyncGenerator[Change | Beat]
             news = await watching.news.get()
             if isinstance(news, Exception):
                 raise news
-            if news is None:
-                yield Beat(number=number)
+            if isinstance(news, float):
+                yield Beat(number=number, asked_at=news)
             else:
                 number += 1
                 yield layout.change(news, number)
@@ -45,7 +46,8 @@ class _Watching:
     """A connection to each server that has slots: messages of its own slots come over it in their order."""
 
     def __init__(self, scope: Scope, address: Address) -> None:
-        self.news: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(BACKLOG)
+        # Messages; in their midst, when was asked for all that stands before; at last, why there are no more.
+        self.news: asyncio.Queue[bytes | float | Exception] = asyncio.Queue(BACKLOG)
         self._scope = scope
         self._address = address
         self._wires: dict[Place, Wire] = {}
@@ -103,7 +105,7 @@ class _Watching:
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()
         for number in itertools.count():
-            due = loop.time() + BEAT / 2
+            due, asked_at = loop.time() + BEAT / 2, time.monotonic()
             try:
                 async with asyncio.timeout(self._address.timeout):
                     await self._ping(b"%d" % number)
@@ -116,7 +118,7 @@ class _Watching:
                 return
             except BROKEN:
                 return  # whoever reads has said so
-            await self.news.put(None)
+            await self.news.put(asked_at)
             await asyncio.sleep(due - loop.time())
 
     async def _ping(self, mark: bytes) -> None:

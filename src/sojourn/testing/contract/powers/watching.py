@@ -25,10 +25,11 @@ PATIENCE = 10  # seconds of real time until a change that was not told counts as
 class Watch:
     """A watch that is on."""
 
-    def __init__(self, news: AsyncIterator[Change | Beat], last: int) -> None:
-        """`last`: the number of the newest change before it was on."""
+    def __init__(self, news: AsyncIterator[Change | Beat], first: Beat) -> None:
+        """`first`: the sign of life with which it was on."""
+        self.asked_at = first.asked_at
         self._news = news
-        self._last = last
+        self._last = first.number
 
     async def change(self) -> Change:
         """The next change, whose number goes on without a gap."""
@@ -47,6 +48,8 @@ class Watch:
         async with asyncio.timeout(PATIENCE):
             async for news in self._news:
                 if isinstance(news, Beat):
+                    assert news.asked_at > self.asked_at
+                    self.asked_at = news.asked_at
                     return told
                 told += 1
         raise AssertionError("the watch has ended")
@@ -65,7 +68,7 @@ async def watching(watches: Watches) -> AsyncIterator[Watch]:
         first = await anext(news)
     assert isinstance(first, Beat)
     try:
-        yield Watch(news, first.number)
+        yield Watch(news, first)
     finally:
         if isinstance(news, AsyncGenerator):
             await news.aclose()
@@ -192,6 +195,22 @@ class WatchingContract(Ground):
             finally:
                 changing.cancel()
                 await asyncio.wait([changing])
+
+    async def test_a_beat_that_was_asked_for_after_a_change_comes_after_it(
+        self, store: Store, watches: Watches, clock: FakeClock
+    ) -> None:
+        async with watching(watches) as watch:
+            for stands_still in (False, True):
+                record = records.new(clock)
+                await store.save(record, over=None)
+                saved_at = time.monotonic()
+                if stands_still:  # the process does, and what comes waits for it
+                    time.sleep(BEAT)  # noqa: ASYNC251
+                told = 0
+                while watch.asked_at <= saved_at:
+                    told += await watch.beat()
+                    assert watch.asked_at <= time.monotonic()
+                assert told == 1
 
     async def test_all_who_watch_are_told_the_same(self, store: Store, watches: Watches, clock: FakeClock) -> None:
         made = [records.new(clock) for _ in range(50)]
