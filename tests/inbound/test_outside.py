@@ -144,10 +144,29 @@ async def test_a_store_that_cannot_be_searched_says_so(make: Make) -> None:
 
         load = save = delete = touch
 
-    sessions = make(store=Plain())
+    sessions = make(store=Plain(), near=None)
     for asking in (sessions.find(), sessions.end("x"), sessions.end_all(principal="x")):
         with pytest.raises(SettingError, match="Plain lacks `find`"):
             await asking
+
+
+@pytest.mark.parametrize("app", ["", "a\0b", "\ud800"])
+def test_an_application_has_a_name_that_every_store_can_keep(make: Make, app: str) -> None:
+    with pytest.raises(SettingError, match="name"):
+        make(app=app)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+async def test_no_store_is_asked_for_a_name_that_not_every_store_can_keep(
+    visitor: Visitor, store: WatchedStore, name: str
+) -> None:
+    sessions = visitor.sessions
+    assert await sessions.find(ref=name) == await sessions.find(principal=name) == await sessions.find(after=name) == []
+    assert (await sessions.end(name), await sessions.end_all(principal=name)) == (False, 0)
+    with pytest.raises(SessionEnded):
+        async with sessions.access(name):
+            pass
+    assert store.calls == []
 
 
 async def test_listeners_are_told_of_the_life_of_a_session_in_order(visitor: Visitor, told: list[Event]) -> None:

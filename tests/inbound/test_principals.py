@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import pytest
 from tests.fixtures.visitor import Visitor, everything, sets, signs_in
-from tests.fixtures.watched import Gate
+from tests.fixtures.watched import Gate, WatchedStore
 
 from sojourn import Session, Sessions
 from sojourn.core import events
 from sojourn.core.events import Event
+from sojourn.errors import NotStorable
 
 Make = Callable[..., Sessions]
 
@@ -42,6 +43,19 @@ async def test_nothing_of_one_principal_is_left_to_the_next(visitor: Visitor, ne
     await visitor.ask(sign_in)
     answer = await visitor.ask(lambda session: (everything(session), session.principal))
     assert answer.value == [{"greeting": "hello"}, next_one]
+
+
+@pytest.mark.parametrize("name", ["ali\0ce", "ali\ud800ce"])
+async def test_a_principal_that_not_every_store_can_keep_is_refused_before_any_is_asked(
+    visitor: Visitor, store: WatchedStore, name: str
+) -> None:
+    await visitor.ask(sets(a=1))
+    store.calls.clear()
+    with pytest.raises(NotStorable, match="principal") as caught:
+        await visitor.ask(signs_in(name))
+    assert "ali" not in str(caught.value)
+    assert store.calls == ["load"]
+    assert (await visitor.ask(everything)).value == {"a": 1}
 
 
 @pytest.mark.parametrize("change", [Session.renew, signs_in("alice")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Record"]
+__all__ = ["Record", "is_text"]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,3 +43,17 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         # The key is a hash and the data is private: neither helps a reader of logs.
         return f"<Record {self.ref} of {self.app}, version {self.version}>"
+
+
+def is_text(value: object) -> bool:
+    """Whether every store can keep `value` in a field: a str of Unicode characters without NUL.
+
+    PostgreSQL has no NUL in a text. Half a surrogate pair, which JSON can bring, is no character.
+    """
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -14,7 +14,7 @@ from sojourn.core.keeper import Keeper, Right, Stage
 from sojourn.core.lifetime import Lifetime
 from sojourn.core.merge import Changes, FieldChanges
 from sojourn.core.outcome import at_rest
-from sojourn.core.record import Record
+from sojourn.core.record import Record, is_text
 from sojourn.errors import NotStorable, OutsideRequest, ResponseStarted, SessionEnded
 
 __all__ = ["Session", "Stage"]
@@ -176,7 +176,8 @@ class Session(MutableMapping[str, Any]):
         self._refuse_late("a sign-in")
         if principal is not None and type(principal) is not str:
             raise NotStorable("session.principal", f"it is a {type(principal).__name__}; give a str, or None")
-        codec.pack(principal, "session.principal")  # refuses text that no store could keep
+        if principal is not None and not is_text(principal):
+            raise NotStorable("session.principal", "it holds a NUL or half a character; give Unicode text, or None")
         if self._principal not in (None, principal):
             self._contents, self._emptied = Contents(None), True
         self._principal = principal

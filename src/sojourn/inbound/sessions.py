@@ -14,7 +14,7 @@ from sojourn.core.cookies import Cookie
 from sojourn.core.events import Listener
 from sojourn.core.ids import SessionId
 from sojourn.core.lifetime import Clock, Lifetime
-from sojourn.core.record import Record
+from sojourn.core.record import Record, is_text
 from sojourn.core.session import Session, Stage
 from sojourn.errors import SessionEnded, SettingError
 from sojourn.inbound.commits import Commits
@@ -269,6 +269,8 @@ class Sessions:
         lists = power(self.store, Lists)
         if lists is None:
             raise SettingError(f"sessions cannot be searched for: {lacks(self.store, 'find', 'Lists')}")
+        if not all(each is None or is_text(each) for each in (principal, ref, after)):
+            return []  # nothing bears such a name, and a store that refuses it would be taken for one that is away
         return await lists.find(Query(app=self._app, principal=principal, ref=ref), limit=limit, after=after)
 
     async def end(self, ref: str) -> bool:

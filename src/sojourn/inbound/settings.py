@@ -9,6 +9,7 @@ import msgspec
 
 from sojourn.core.cookies import Cookie
 from sojourn.core.lifetime import Clock, Lifetime
+from sojourn.core.record import is_text
 from sojourn.errors import SettingError
 from sojourn.inbound.ending import Limit, Sweep
 from sojourn.store.base import Admits, Store, Watches, power
@@ -67,8 +68,8 @@ _KINDS: dict[str, tuple[type, str]] = {
 
 def check_names(app: str, skip: Sequence[str]) -> None:
     """Raise `SettingError` for an application without a name, and for what is no beginning of a path."""
-    if not app:
-        raise SettingError("Sessions(app=''): give the application a name")
+    if not app or not is_text(app):
+        raise SettingError(f"Sessions(app={app!r}): give the application a name, without NUL")
     if isinstance(skip, str) or not all(path.startswith("/") for path in skip):
         raise SettingError(f"Sessions(skip={skip!r}): give a list of beginnings of paths, as in ['/static/']")
 
