@@ -1,1 +1,1 @@
-"""The command line: `sojourn serve`, `sojourn demo`, and the processes behind them."""
+"""The command line: `sojourn serve` and `demo`, the processes behind them, and what operators need."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from sojourn.cli import sessions
 from sojourn.cli.check import check
+from sojourn.cli.mistake import Mistake
 from sojourn.cli.serve import DEFAULT_STORE, serve
 from sojourn.demo import DEMO
 from sojourn.store.outage import Outage
@@ -84,6 +87,7 @@ def _where(command: Callable[..., None]) -> Callable[..., None]:
     help="What visitors get while the store is away: an error, the last copy for reading, or no session.",
 )
 @click.option("--route", metavar="NAME", help="This node's name for a balancer that keeps visitors at theirs.")
+@click.option("--metrics", metavar="[HOST:]PORT", help="Where Prometheus finds /metrics.", show_default="nowhere")
 @click.option("--drain", type=Duration(), default="10s", help="How long a stop waits for requests in flight.")
 @click.option("--skip", multiple=True, metavar="PATH", help="Paths that begin so have no session. Can be repeated.")
 @click.option("--replace-sessions", is_flag=True, help="Put aside the application's own session middleware.")
@@ -131,3 +135,58 @@ def _check(target: str, **options: Any) -> None:
     there was nothing to check.
     """
     sys.exit(check(target, **options))
+
+
+@sojourn.group("sessions")
+def _sessions() -> None:
+    """Sessions that are stored: look at them, end them."""
+
+
+def _of_application(command: Callable[..., int]) -> Callable[..., None]:
+    """Give a command the options that say which sessions it is about."""
+
+    @functools.wraps(command)
+    def run(**options: Any) -> None:
+        try:
+            status = command(**options)
+        except Mistake as mistake:
+            raise click.UsageError(str(mistake)) from None
+        sys.exit(status)
+
+    wrapped: Callable[..., None] = run
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+        click.option("--app", default="default", help="The application's name."),
+        click.option("--store", "url", default=DEFAULT_STORE, help=_STORE),
+    ):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+@_sessions.command("list")
+@_of_application
+@click.option("--principal", help="Those of this principal.")
+@click.option("--node", help="Those that this process wrote last.")
+@click.option("--unused", type=Duration(), help="Those that were not used for this long.")
+@click.option("--limit", type=click.IntRange(min=1), default=100, help="How many, at most.")
+@click.option("--after", default="", metavar="REF", help="Those after this one, for the next page.", show_default=False)
+def _list(**options: Any) -> int:
+    """List live sessions, by their public names."""
+    return sessions.list_all(**options)
+
+
+@_sessions.command("show")
+@_of_application
+@click.argument("ref")
+def _show(**options: Any) -> int:
+    """Show one session: its times, and the names of its attributes without their values."""
+    return sessions.show(**options)
+
+
+@_sessions.command("end")
+@_of_application
+@click.argument("refs", metavar="[REF]...", nargs=-1)
+@click.option("--principal", help="All sessions of this principal.")
+def _end(**options: Any) -> int:
+    """End sessions, at once and on all nodes. One of the nodes announces it to its listeners when it sweeps."""
+    return sessions.end(**options)
