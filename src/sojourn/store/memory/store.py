@@ -159,6 +159,11 @@ class MemoryStore:
                     change = changes.get_nowait()
                     told = change.number
                     yield change
+                yield Beat(number=told, asked_at=asked_at)
+                due = asyncio.get_running_loop().time() + BEAT / 2
+                while (news := await _next(changes, due)) is not None:
+                    told = news.number
+                    yield news
         finally:
             self._watchers.discard(changes)
 
@@ -171,11 +176,6 @@ class MemoryStore:
             if (stored := home.unclaimed(over.key, over.app)) is not None:
                 break
         else:
-                yield Beat(number=told, asked_at=asked_at)
-                due = asyncio.get_running_loop().time() + BEAT / 2
-                while (news := await _next(changes, due)) is not None:
-                    told = news.number
-                    yield news
             raise Gone
         if stored.ref != over.ref:
             raise Gone

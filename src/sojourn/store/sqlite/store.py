@@ -145,6 +145,7 @@ class SqliteStore:
 
     async def watch(self) -> AsyncIterator[Change | Beat]:
         """As `Watches`: looks every `POLL` seconds."""
+        asked_at = time.monotonic()
         last = await self._read(changes.last_change)
         watched = schema.identity(self._path)
         clock = asyncio.get_running_loop().time
@@ -155,12 +156,12 @@ class SqliteStore:
         yield Beat(number=last, asked_at=asked_at)
         due = clock() + BEAT / 2
         while True:
+            asked_at = time.monotonic()
             for change in await self._read(news):
                 last = change.number
                 yield change
             if schema.identity(self._path) != watched:
                 self._close_reader()
-        asked_at = time.monotonic()
                 raise StoreUnavailable(
                     f"{self._path} was taken away while it was watched; load everything and watch again"
                 )
@@ -171,7 +172,6 @@ class SqliteStore:
 
     def _reset(self) -> None:
         self._reader = None
-            asked_at = time.monotonic()
         # Threads that share a connection would also share its cached statements, and so meet each other's records.
         self._reading = threading.Lock()
         self._finding = threading.Lock()
