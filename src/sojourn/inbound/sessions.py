@@ -32,7 +32,7 @@ from sojourn.inbound.settings import (
     near_of,
 )
 from sojourn.inbound.tracking import CookieTracking
-from sojourn.store.base import Lists, Opens, Query, Recalls, Store, Sweeps, power
+from sojourn.store.base import Flushes, Lists, Opens, Query, Recalls, Store, Sweeps, power
 from sojourn.store.behind import Behind
 from sojourn.store.near import Near
 from sojourn.store.outage import Outage
@@ -252,8 +252,13 @@ class Sessions:
             await opens.close()
 
     async def flush(self) -> None:
-        """Write the times of use that are waiting to be written."""
+        """Write all that waits to be written: times of use, and what `save="async"` has queued.
+
+        Raises `StoreError` when some of what is queued could not be saved; that waits on.
+        """
         await self._commits.touches.flush()
+        if (flushes := power(self.store, Flushes)) is not None:
+            await flushes.flush()
 
     async def sweep(self) -> int:
         """Remove and announce what has expired, now. Returns how many sessions that were; 0 where the store does so."""

@@ -33,6 +33,7 @@ __all__ = [
     "Beat",
     "Change",
     "Ending",
+    "Flushes",
     "Gathers",
     "Keeps",
     "Leases",
@@ -254,10 +255,10 @@ class Watches(Protocol):
 
 @runtime_checkable
 class Recalls(Protocol):
-    """A store with copies at hand, for visitors who can tell the version that they saw last."""
+    """A store that can answer at once, as a rule, those who can tell the version that they saw last."""
 
     def recall(self, key: str, app: str, version: int) -> Record | None:
-        """A copy that is live and not older than `version`, at once; None when the store has to be asked."""
+        """The record, live and not older than `version`; None when it takes a wait to tell."""
         ...
 
     async def fetch(self, key: str, app: str, version: int) -> Record | None:
@@ -271,6 +272,15 @@ class Keeps(Protocol):
 
     def kept(self, key: str, app: str) -> Record | None:
         """The copy at `key` that was live and current when it was last known to be; None when there is none."""
+        ...
+
+
+@runtime_checkable
+class Flushes(Protocol):
+    """A store that acknowledges what it has yet to save."""
+
+    async def flush(self) -> None:
+        """Save all that waits by now. Raises `StoreError` when some of it could not be saved; that waits on."""
         ...
 
 

@@ -21,7 +21,7 @@ from sojourn.errors import (
     StoreUnavailable,
 )
 from sojourn.store.around import Around
-from sojourn.store.base import Ending, Query, Store, WhenFull
+from sojourn.store.base import Ending, Query, Recalls, Store, WhenFull, power
 
 __all__ = ["Answered", "Asked", "ObservedStore", "Observer", "Operation"]
 
@@ -78,6 +78,7 @@ class ObservedStore(Around):
     def __init__(self, inner: Store) -> None:
         """`inner`: the store. Nobody observes yet."""
         super().__init__(inner)
+        self._recalls = power(inner, Recalls)
         self._observers: tuple[Observer, ...] = ()
 
     def observe(self, observer: Observer) -> None:
@@ -93,6 +94,17 @@ class ObservedStore(Around):
         """As `Store`."""
         loading = self.inner.load(key, app)
         return self._timed("load", 0, loading) if self._observers else loading
+
+    def recall(self, key: str, app: str, version: int) -> Record | None:
+        """As `Recalls`, while nobody observes: what is observed is asked for, and timed."""
+        return None if self._observers or self._recalls is None else self._recalls.recall(key, app, version)
+
+    def fetch(self, key: str, app: str, version: int) -> Coroutine[Any, Any, Record | None]:
+        """As `Recalls`."""
+        if self._recalls is None:
+            return self.load(key, app)
+        fetching = self._recalls.fetch(key, app, version)
+        return self._timed("load", 0, fetching) if self._observers else fetching
 
     def save(self, record: Record, *, over: Record | None) -> Coroutine[Any, Any, None]:
         """As `Store`."""

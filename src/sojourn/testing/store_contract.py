@@ -10,6 +10,7 @@ from sojourn.testing.contract.powers.ending import EndingContract
 from sojourn.testing.contract.powers.leasing import LeasingContract
 from sojourn.testing.contract.powers.listing import ListingContract
 from sojourn.testing.contract.powers.opening import OpeningContract
+from sojourn.testing.contract.powers.recalling import RecallingContract
 from sojourn.testing.contract.powers.sweeping import SweepingContract
 from sojourn.testing.contract.powers.telling import TellingContract
 from sojourn.testing.contract.powers.watching import WatchingContract
@@ -28,6 +29,7 @@ class StoreContract(
     AdmittingContract,
     LeasingContract,
     TellingContract,
+    RecallingContract,
     ListingContract,
     WatchingContract,
     OpeningContract,
@@ -46,8 +48,8 @@ class StoreContract(
     runs in an event loop of its own, without a plugin of pytest, and closes the store in the end if it `Opens`; other
     things are put away by the fixture, after a `yield`.
 
-    The optional powers (`Sweeps`, `Admits`, `Leases`, `Tells`, `Lists`, `Watches`, `Moves`, `Opens`) are tested where
-    the store has them, as `sojourn.store.base.power` says. The tests of the others are skipped.
+    The optional powers (`Sweeps`, `Admits`, `Leases`, `Tells`, `Recalls`, `Lists`, `Watches`, `Moves`, `Opens`) are
+    tested where the store has them, as `sojourn.store.base.power` says. The tests of the others are skipped.
 
     `raw_bytes` looks behind the store's back: it yields all that the store keeps, as it is at rest (files, a dump, keys
     and values). With it the contract makes sure that nobody who reads a copy of the store can use a visitor's session.

@@ -64,6 +64,18 @@ class MemoryStore:
                 return record
         return None
 
+    def recall(self, key: str, app: str, version: int) -> Record | None:
+        """As `Recalls`."""
+        now = self._clock()
+        for tier in self._tiers:
+            if (record := tier.load(key, app, now)) is not None:
+                return record if record.version >= version else None
+        return None
+
+    async def fetch(self, key: str, app: str, version: int) -> Record | None:  # noqa: ARG002 - it is what is stored
+        """As `Recalls`."""
+        return await self.load(key, app)
+
     async def save(self, record: Record, *, over: Record | None) -> None:
         """As `Store`."""
         tier, expired = self._place(record, over)

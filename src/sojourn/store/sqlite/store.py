@@ -78,6 +78,21 @@ class SqliteStore:
         now = self._clock()
         return await self._read(lambda connection: statements.load(connection, key, app, now))  # type: ignore[no-any-return]
 
+    def recall(self, key: str, app: str, version: int) -> Record | None:
+        """As `Recalls`, once a load has opened the file."""
+        try:
+            with self._reading:
+                if self._reader is None:
+                    return None
+                record = statements.load(self._reader, key, app, self._clock())
+        except sqlite3.Error:
+            return None  # a load finds out what it is
+        return record if record is not None and record.version >= version else None
+
+    async def fetch(self, key: str, app: str, version: int) -> Record | None:  # noqa: ARG002 - it is what is stored
+        """As `Recalls`."""
+        return await self.load(key, app)
+
     async def save(self, record: Record, *, over: Record | None) -> None:
         """As `Store`."""
         now = self._clock()

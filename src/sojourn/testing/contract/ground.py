@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sojourn.store.base import Admits, Leases, Lists, Moves, Opens, Store, Sweeps, Tells, Watches, power
+from sojourn.store.base import Admits, Leases, Lists, Moves, Opens, Recalls, Store, Sweeps, Tells, Watches, power
 from sojourn.testing.clock import FakeClock
 
 __all__ = ["Ground"]
@@ -63,6 +63,11 @@ class Ground:
     def leases(self, store: Store) -> Leases:
         """The store, if it can give one of many the right to a session."""
         return power(store, Leases) or _without("Leases")
+
+    @pytest.fixture
+    def recalls(self, store: Store) -> Recalls:
+        """The store, if it can answer at once."""
+        return power(store, Recalls) or _without("Recalls")
 
     @pytest.fixture
     def tells(self, store: Store) -> Tells:
