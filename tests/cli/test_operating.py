@@ -61,9 +61,17 @@ def stored(url: str, *principals: str | None, ago: float = 10.0, **fields: Any) 
     async def work(store: Any) -> list[Record]:
         then = store.now() - ago
         values: dict[str, Any] = {
-            **{"app": "default", "epoch": 0, "version": 1, "node": "n1", "data": b"\x81\xa4cart\xa5apple"},
-            **{"created_at": then, "accessed_at": then, "renewed_at": then},
-            **{"expires_at": then + 1800, "absolute_at": float("inf"), **fields},
+            "app": "default",
+            "epoch": 0,
+            "version": 1,
+            "node": "n1",
+            "data": b"\x81\xa4cart\xa5apple",
+            "created_at": then,
+            "accessed_at": then,
+            "renewed_at": then,
+            "expires_at": then + 1800,
+            "absolute_at": float("inf"),
+            **fields,
         }
         made = [
             Record(key=SessionId.new().key, ref=f"ref{number}", principal=principal, **values)
