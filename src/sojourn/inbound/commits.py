@@ -129,9 +129,7 @@ class Commits:
         """Do it; or return what is stored instead, when it could not be learned whether it was done."""
         record = outcome.record
         if record is None:
-            if stored is None and (use.ended or use.renewed) and await self._out_of_reach(use):
-                raise StoreUnavailable("the session that was to end was out of reach and goes on; try again")
-            self._tell_of_drop(use)
+            await self._drop(use, stored)
         elif outcome.write == "delete":
             if not await self._endings.end(record, "signed-out"):
                 raise Gone
@@ -145,6 +143,12 @@ class Commits:
         else:
             self.touches.add(record)
         return None
+
+    async def _drop(self, use: Use, stored: Record | None) -> None:
+        """Leave it. Raises `StoreUnavailable` for an end that would be taken to have happened."""
+        if stored is None and (use.ended or use.renewed) and await self._out_of_reach(use):
+            raise StoreUnavailable("the session that was to end was out of reach and goes on; try again")
+        self._tell_of_drop(use)
 
     async def _save(self, record: Record, over: Record | None) -> Record | None:
         save = partial(self._put, record, over)

@@ -13,6 +13,7 @@ from sojourn.store.base import (
     Beat,
     Change,
     Ending,
+    Flushes,
     Leases,
     Lists,
     Moves,
@@ -102,6 +103,10 @@ class Around:
     async def release(self, record: Record, holder: str) -> None:
         """As `Leases`."""
         await self._asked(Leases).release(record, holder)
+
+    async def flush(self) -> None:
+        """As `Flushes`."""
+        await self._asked(Flushes).flush()
 
     def now(self) -> float:
         """As `Tells`."""

@@ -11,7 +11,7 @@ from tests.fixtures.watched import WatchedStore
 
 from sojourn import Behind, Near, Session, Sessions
 from sojourn.core.events import ChangesDropped, Event
-from sojourn.errors import SettingError
+from sojourn.errors import SettingError, StoreUnavailable
 
 Make = Callable[..., Sessions]
 
@@ -34,6 +34,19 @@ async def test_a_change_is_answered_before_it_is_stored_and_stored_when_the_node
     await visitor.sessions.close()
     assert store.counts["save"] == 1
     assert (await visitor.twin(make()).ask(everything)).value == {"n": 3}
+
+
+@pytest.mark.parametrize("outage", ["fail", "anonymous"])
+async def test_what_waits_can_be_stored_at_any_time(make: Make, store: WatchedStore, outage: str) -> None:
+    visitor = Visitor(make(save="async", write=Behind(interval=60), outage=outage))
+    await visitor.ask(sets(n=0))
+    await visitor.ask(sets(n=1))
+    store.break_down()
+    with pytest.raises(StoreUnavailable):
+        await visitor.sessions.flush()
+    store.before.clear()
+    await visitor.sessions.flush()
+    assert (await visitor.twin(make()).ask(everything)).value == {"n": 1}
 
 
 @pytest.mark.parametrize("act", [signs_in("alice"), Session.renew, Session.end])

@@ -12,7 +12,7 @@ from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
 from sojourn.errors import StoreError
 from sojourn.store.around import Around
-from sojourn.store.base import Ending, Keeps, Opens, Query, Recalls, Store, Tells, WhenFull, power
+from sojourn.store.base import Ending, Flushes, Keeps, Opens, Query, Recalls, Store, Tells, WhenFull, power
 from sojourn.store.behind.entry import Entry, first_use, only_data
 from sojourn.store.behind.flushing import Flusher
 from sojourn.store.behind.known import Known, Place
@@ -40,7 +40,7 @@ class BehindStore(Around):
     For one event loop at a time.
     """
 
-    adds: ClassVar[tuple[type[Any], ...]] = (Opens,)
+    adds: ClassVar[tuple[type[Any], ...]] = (Opens, Flushes)
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class BehindStore(Around):
         return 0.0 if entry is None else time.monotonic() - entry.queued_at
 
     async def flush(self) -> None:
-        """Save all that is queued by now. Raises `StoreError` when some of it could not be; that waits on."""
+        """As `Flushes`."""
         await self._flusher.flush()
 
     async def close(self) -> None:
