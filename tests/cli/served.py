@@ -41,6 +41,7 @@ class Served:
         self._events: queue.Queue[dict[str, Any]] = queue.Queue()
         self.workers: set[int] = set()
         self.port = 0
+        self.metrics = ""
         streams = (self.process.stdout, self.process.stderr)
         self._readers = [threading.Thread(target=self._read, args=(stream,), daemon=True) for stream in streams]
         for reader in self._readers:
@@ -50,6 +51,7 @@ class Served:
         started = self.event("started")
         self.workers = set(started["workers"])
         self.port = int(started["url"].rpartition(":")[2])
+        self.metrics = started.get("metrics", "")
         return self
 
     def event(self, name: str) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def test_the_version_is_that_of_the_distribution(tmp_path: Path) -> None:
 def test_help_names_every_option_of_serve(tmp_path: Path) -> None:
     text = run("serve", "--help", cwd=tmp_path).stdout
     options = "--workers --store --host --port --app --https --skip --replace-sessions --idle --absolute --drain --json"
-    options += " --limit --save --outage --route"
+    options += " --limit --save --outage --route --metrics"
     assert all(option in text for option in options.split())
 
 

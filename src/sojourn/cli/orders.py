@@ -27,13 +27,18 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     outage: Outage = "fail"
     limit: int | None = None
     route: str | None = None
+    metrics: bool = False
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The worker serves. `cookie` describes whose sessions it uses, `warnings` is for the user to read."""
+    """The worker serves. `cookie` describes whose sessions it uses, `warnings` is for the user to read.
+
+    `figures`: the port of the loopback where it tells what it has counted; None when it counts nothing.
+    """
 
     cookie: str
     warnings: list[str] = []
+    figures: int | None = None
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -6,7 +6,7 @@ import contextlib
 import re
 import signal
 import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
@@ -25,13 +25,19 @@ class Report:
         """`as_json`: one JSON object a line, whose `event` says what it is."""
         self._as_json = as_json
 
-    def started(self, orders: Orders, url: str, pids: list[int], ready: Ready) -> None:
-        """All workers are there."""
+    def started(self, orders: Orders, url: str, pids: list[int], ready: Ready, *, metrics: str | None = None) -> None:
+        """All workers are there. `metrics`: where Prometheus finds them."""
         store = masked(orders.store)
         rows = {"url": url, "workers": " ".join(map(str, pids)), "store": store, "cookie": ready.cookie}
-        lines = [f"sojourn serves {orders.target}", *(f"  {name:<8} {value}" for name, value in rows.items())]
+        told: dict[str, Any] = {} if metrics is None else {"metrics": metrics}
+        lines = [
+            f"sojourn serves {orders.target}",
+            *(f"  {name:<8} {value}" for name, value in {**rows, **told}.items()),
+        ]
         text = "\n".join(lines)
-        self._say("started", text, target=orders.target, url=url, workers=pids, store=store, cookie=ready.cookie)
+        self._say(
+            "started", text, target=orders.target, url=url, workers=pids, store=store, cookie=ready.cookie, **told
+        )
         for warning in ready.warnings:
             self.warned(warning)
 

@@ -1,12 +1,13 @@
 """Keeps the workers running until it is told to stop.
 
-The supervisor runs no code of the application and no server: it holds the listening socket, so what waits to be
-accepted outlives every worker.
+The supervisor runs no code of the application and does not serve it: it holds the listening socket, so what waits to be
+accepted outlives every worker. It answers a scrape for all of them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from sojourn.cli.listener import url_of
 from sojourn.cli.mistake import Mistake
 from sojourn.cli.orders import Orders, Ready, Refused, Waiting
 from sojourn.cli.process import WorkerProcess
+from sojourn.cli.scrape import PATH, Endpoint, Scrape
 
 if TYPE_CHECKING:
     import socket
@@ -29,11 +31,21 @@ _LONGEST_DELAY = 5.0
 class Supervisor:
     """Some workers on one listening socket."""
 
-    def __init__(self, orders: Orders, listener: socket.socket, *, workers: int, report: Report) -> None:
-        """`listener` is bound and listens; it stays the caller's to close."""
+    def __init__(
+        self,
+        orders: Orders,
+        listener: socket.socket,
+        *,
+        workers: int,
+        report: Report,
+        scraped: socket.socket | None = None,
+    ) -> None:
+        """`listener` is bound and listens; it stays the caller's to close. As `scraped` does, for metrics."""
         self._orders = orders
         self._listener = listener
         self._wanted = workers
+        self._scraped = scraped
+        self._scrape = Scrape(workers)
         self._report = report
         self._running: set[WorkerProcess] = set()
         self._answered = 0
@@ -49,16 +61,19 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
-        async with asyncio.TaskGroup() as keepers:
-            for _ in range(self._wanted):
-                keepers.create_task(self._keep())
+        async with contextlib.AsyncExitStack() as until_the_end:
+            if self._scraped is not None:
+                await until_the_end.enter_async_context(Endpoint(self._scraped, self._scrape.text))
+            async with asyncio.TaskGroup() as keepers:
+                for worker in range(1, self._wanted + 1):
+                    keepers.create_task(self._keep(worker))
         if self._mistake is not None:
             raise self._mistake
         self._report.stopped()
         return 0 if self._in_time else 1
 
-    async def _keep(self) -> None:
-        """Have one worker running, and after it the next."""
+    async def _keep(self, number: int) -> None:
+        """Have one worker running, and after it the next. `number`: which of those that are wanted."""
         failures = 0
         before: int | None = None
         while not self._stopping.is_set():
@@ -70,8 +85,9 @@ class Supervisor:
                 await self._pause(_delay(failures))
                 continue
             self._running.add(worker)
-            ready = await self._begin(worker, before)
+            ready = await self._begin(worker, number, before)
             status = await worker.ended()
+            self._scrape.ended(number)
             self._running.discard(worker)
             if self._stopping.is_set():
                 break
@@ -80,7 +96,7 @@ class Supervisor:
             before = worker.pid
             await self._pause(_delay(failures))
 
-    async def _begin(self, worker: WorkerProcess, before: int | None) -> bool:
+    async def _begin(self, worker: WorkerProcess, number: int, before: int | None) -> bool:
         """Wait until a new worker serves; False when it never will."""
         if self._stopping.is_set():
             worker.stop()
@@ -92,6 +108,7 @@ class Supervisor:
             answer = await worker.answer()
         if isinstance(answer, Ready):
             self._waiting = False
+            self._scrape.serves(number, answer.figures)
             self._served = self._served or answer
             if before is not None:
                 self._report.replaced(before, worker.pid)
@@ -124,7 +141,8 @@ class Supervisor:
         if self._answered >= self._wanted and self._served and not self._announced:
             self._announced = True
             pids = sorted(each.pid for each in self._running)
-            self._report.started(self._orders, url_of(self._listener), pids, self._served)
+            metrics = None if self._scraped is None else url_of(self._scraped) + PATH.decode()
+            self._report.started(self._orders, url_of(self._listener), pids, self._served, metrics=metrics)
 
     async def _pause(self, delay: float) -> None:
         try:

@@ -36,7 +36,7 @@ def main(listener: int, orders_pipe: int, answers: int) -> int:
     try:
         wrapped = wrap(load(orders.target), orders)
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            return runner.run(_serve(server, wrapped, answers))
+            return runner.run(_count_and_serve(server, wrapped, answers, counts=orders.metrics))
     except (Mistake, SojournError) as error:
         _answer(answers, Refused(mistake=str(error)))
         return 2
@@ -64,7 +64,16 @@ def _follow(pipe: int, drain: float) -> None:
     os._exit(1)
 
 
-async def _serve(server: Server, wrapped: Wrapped, answers: int) -> int:
+async def _count_and_serve(server: Server, wrapped: Wrapped, answers: int, *, counts: bool) -> int:
+    if not counts or wrapped.sessions is None:
+        return await _serve(server, wrapped, answers, None)
+    from sojourn.cli.worker.figures import figures  # imports what is not installed for everybody
+
+    async with figures(wrapped.sessions) as port:
+        return await _serve(server, wrapped, answers, port)
+
+
+async def _serve(server: Server, wrapped: Wrapped, answers: int, figures: int | None) -> int:
     told_to_stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
@@ -80,7 +89,7 @@ async def _serve(server: Server, wrapped: Wrapped, answers: int) -> int:
     await server.accepts()
     if serving.done():
         await serving
-    _answer(answers, Ready(cookie=wrapped.cookie, warnings=wrapped.warnings))
+    _answer(answers, Ready(cookie=wrapped.cookie, warnings=wrapped.warnings, figures=figures))
     stop = asyncio.create_task(told_to_stop.wait())
     await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
     server.stop()

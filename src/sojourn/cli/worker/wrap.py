@@ -30,7 +30,12 @@ def wrap(app: Application, orders: Orders) -> Wrapped:
         warning = (
             f"{orders.target} has Sojourn's SessionMiddleware and is served as it is; --store and times are its own"
         )
-        return Wrapped(app, None, "as the application's own SessionMiddleware sets it", [warning])
+        warnings = [warning]
+        if orders.metrics:
+            warnings.append(
+                f"--metrics counts nothing of {orders.target}; let its own sessions be watched by Prometheus"
+            )
+        return Wrapped(app, None, "as the application's own SessionMiddleware sets it", warnings)
     warnings = sorted(_warning(orders, name_of(kind)) for kind in found if keeps_sessions(kind))
     if orders.replace_sessions:
         app = without(app, keeps_sessions)
