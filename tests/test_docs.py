@@ -29,7 +29,7 @@ def test_every_link_of_a_page_leads_to_a_file() -> None:
 
 def test_every_file_that_a_page_names_exists() -> None:
     for page in PAGES:
-        for name in re.findall(r"`((?:core|store|inbound|cli|demo)/\w+\.py)`", page.read_text()):
+        for name in re.findall(r"`((?:core|store|inbound|cli|demo|telemetry)/[\w/]+\.py)`", page.read_text()):
             assert (ROOT / "src/sojourn" / name).exists(), f"{page.relative_to(ROOT)} names {name}"
 
 

@@ -57,7 +57,7 @@ class SessionCreated(Event, frozen=True):
 
 
 class SessionEnded(Event, frozen=True):
-    """A session has ended; announced once in the cluster.
+    """A session has ended; announced once in the fleet.
 
     When a node dies between announcing an expiry and noting that down, another repeats it with the same `event_id`.
     """
