@@ -164,10 +164,12 @@ class Commits:
         if limit is None or admits is None or not signs_in:
             await self._store.save(record, over=over)
             return
+        asked_at = self._endings.monotonic()
         evicted = await admits.admit(
             record, over=over, limit=limit.per_principal, when_full=limit.when_full, lease=LEASE
         )
-        await self._endings.announce([Ending(record=each, reason="evicted") for each in evicted])
+        endings = [Ending(record=each, reason="evicted") for each in evicted]
+        await self._endings.announce(endings, asked_at=asked_at)
 
     def _give_way(
         self, session: Session, use: Use, found: Record | None, base: Record | None, stored: Record

@@ -73,6 +73,30 @@ async def test_an_end_is_announced_by_another_node_when_the_one_that_ended_dies_
     assert await other.sweep() == 0
 
 
+@pytest.mark.parametrize("step", ["claim", "end"])
+async def test_who_stood_still_until_the_claim_ran_out_leaves_the_end_to_the_one_who_has_it_by_now(
+    make: Make, store: WatchedStore, clock: FakeClock, step: str
+) -> None:
+    told: list[list[Event]] = [[], []]
+    nodes = [make(), make()]
+    for node, heard in zip(nodes, told, strict=True):
+        node.listen(heard.append, SessionEnded)
+        node._endings.monotonic = clock
+    visitor = Visitor(nodes[0])
+    await visitor.ask(sets(a=1))
+    ref = await ref_of(visitor)
+    if step == "claim":
+        clock.advance(hours=1)
+    gate = store.pause_after(step)
+    late = asyncio.create_task(nodes[0].sweep() if step == "claim" else nodes[0].end(ref))
+    await gate.reached.wait()
+    clock.advance(seconds=LEASE)
+    assert await nodes[1].sweep() == 1
+    gate.opened.set()
+    await late
+    assert [len(heard) for heard in told] == [0, 1]
+
+
 async def test_an_end_that_could_not_be_forgotten_is_announced_again_and_stands(
     visitor: Visitor, store: WatchedStore, clock: FakeClock, told: list[Event], caplog: pytest.LogCaptureFixture
 ) -> None:

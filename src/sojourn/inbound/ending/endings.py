@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Protocol
 
 from sojourn.core.events import Reason, SessionEnded
+from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
 from sojourn.errors import OutcomeUnknown, StoreError
 from sojourn.inbound.doubt import ask_again
@@ -37,8 +39,9 @@ class Endings:
     between, another announces it again. Without either, nothing can be lost, and it is deleted in one step.
     """
 
-    def __init__(self, store: Store, listeners: Listeners) -> None:
-        """`listeners`: who is told."""
+    def __init__(self, store: Store, listeners: Listeners, *, monotonic: Clock = time.monotonic) -> None:
+        """`listeners`: who is told. `monotonic`: tells when a claim has run out."""
+        self.monotonic = monotonic
         self._store = store
         self._listeners = listeners
         self._sweeps = power(store, Sweeps)
@@ -81,16 +84,26 @@ class Endings:
             if ended == before:
                 return ended
 
-    async def announce(self, endings: Sequence[Ending]) -> None:
-        """Tell of sessions that were claimed, and forget them."""
+    async def announce(self, endings: Sequence[Ending], *, asked_at: float) -> int:
+        """Tell of sessions that were claimed, and forget them. Returns how many there were.
+
+        `asked_at`: when they were asked for, by `monotonic`. Those whose claim has run out since, because this process
+        stood still, are left to whoever has claimed them by now.
+        """
+        told: list[Record] = []
         for ending in endings:
+            if self.monotonic() - asked_at >= LEASE:
+                _log.warning("%d ends are left to others to announce: it took too long", len(endings) - len(told))
+                break
             self._tell(ending.record, ending.reason)
-        if self._sweeps is None or not endings:
-            return
+            told.append(ending.record)
+        if self._sweeps is None or not told:
+            return len(told)
         try:
-            await self._sweeps.forget([ending.record for ending in endings])
+            await self._sweeps.forget(told)
         except StoreError as error:  # they have ended all the same: a sweep forgets them, and tells the same again
-            _log.warning("%d sessions that have ended will be announced again: %s", len(endings), error)
+            _log.warning("%d sessions that have ended will be announced again: %s", len(told), error)
+        return len(told)
 
     async def _end(self, record: Record, reason: Reason) -> bool:
         if self._sweeps is None or not self._listeners:
@@ -98,10 +111,11 @@ class Endings:
                 return False
             self._tell(record, reason)
             return True
+        asked_at = self.monotonic()
         ended = await self._sweeps.end(record.key, record.app, reason=reason, lease=LEASE)
         if ended is None:
             return False
-        await self.announce([Ending(record=ended, reason=reason)])
+        await self.announce([Ending(record=ended, reason=reason)], asked_at=asked_at)
         return True
 
     def _tell(self, record: Record, reason: Reason) -> None:

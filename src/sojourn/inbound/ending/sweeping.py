@@ -66,9 +66,10 @@ class Sweeper:
         Also those whose end another node has not announced in time.
         """
         ended = 0
+        asked_at = self._endings.monotonic()
         while claimed := await self._store.claim(limit=BATCH, lease=LEASE):
-            await self._endings.announce(claimed)
-            ended += len(claimed)
+            ended += await self._endings.announce(claimed, asked_at=asked_at)
+            asked_at = self._endings.monotonic()
         return ended
 
     def start(self) -> None:
