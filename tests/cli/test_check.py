@@ -12,23 +12,36 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import asyncpg
 import pytest
 import valkey
 from tests.cli.served import COMMAND, until
 from tests.fixtures.postgres import postgres_address, postgres_url, postgres_urls
-from tests.fixtures.valkeys import valkey_address, valkey_prefix, valkey_server, valkey_url
+from tests.fixtures.valkeys import (
+    PASSWORD,
+    certificates,
+    tls_server,
+    valkey_address,
+    valkey_cluster,
+    valkey_prefix,
+    valkey_server,
+    valkey_url,
+)
 
 from sojourn.store import Opens, Store, open_store
 from sojourn.testing import FakeClock
 from sojourn.testing.contract import records
 
 __all__ = [
+    "certificates",
     "postgres_address",
     "postgres_url",
     "postgres_urls",
+    "tls_server",
     "valkey_address",
+    "valkey_cluster",
     "valkey_prefix",
     "valkey_server",
     "valkey_url",
@@ -97,7 +110,7 @@ def events(ended: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
-@pytest.fixture(params=["sqlite", "postgres", "valkey"])
+@pytest.fixture
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Callable[[], list[Any]]]]:
     """The address of a store, and what there is around it."""
     match request.param:
@@ -106,9 +119,17 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str,
         case "postgres":
             address = request.getfixturevalue("postgres_address")
             yield request.getfixturevalue("postgres_url"), lambda: schemas(address)
-        case _:
+        case "valkey":
             url = request.getfixturevalue("valkey_url")
-            yield url, lambda: names(url)
+            yield url, lambda: names([valkey.Valkey.from_url(url.partition("?")[0])])
+        case "tls":
+            server, ca = request.getfixturevalue("tls_server"), request.getfixturevalue("certificates") / "ca.pem"
+            url = f"rediss://shop:{quote(PASSWORD, safe='')}@localhost:{server.port}?ca={ca}"
+            root: dict[str, Any] = {"ssl": True, "ssl_ca_certs": ca, "username": "root", "password": PASSWORD}
+            yield url, lambda: names([server.client(**root)])
+        case _:
+            cluster = request.getfixturevalue("valkey_cluster")
+            yield cluster.url, lambda: names([server.client() for server in cluster.servers])
 
 
 def schemas(address: str) -> list[str]:
@@ -122,12 +143,12 @@ def schemas(address: str) -> list[str]:
     return asyncio.run(ask())
 
 
-def names(url: str) -> list[bytes]:
-    client: Any = valkey.Valkey.from_url(url.partition("?")[0])
-    try:
-        return sorted(client.keys("*"))
-    finally:
+def names(clients: list[Any]) -> list[bytes]:
+    found: list[bytes] = []
+    for client in clients:
+        found += client.keys("*")
         client.close()
+    return sorted(found)
 
 
 async def keep(store: Store) -> Any:
@@ -157,6 +178,7 @@ def test_a_store_in_memory_keeps_its_promises(tmp_path: Path) -> None:
     assert verdict["kept"] > 100
 
 
+@pytest.mark.parametrize("place", ["sqlite", "postgres", "valkey"], indirect=True)
 def test_a_live_store_keeps_its_promises_and_nothing_around_is_touched(
     place: tuple[str, Callable[[], list[Any]]], tmp_path: Path
 ) -> None:
@@ -303,7 +325,20 @@ def test_a_driver_that_is_not_installed_is_told_with_what_to_install(
     assert "s3cret" not in ended.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [
+        ("sqlite", signal.SIGINT),
+        ("sqlite", signal.SIGTERM),
+        ("postgres", signal.SIGINT),
+        ("postgres", signal.SIGKILL),
+        ("valkey", signal.SIGINT),
+        ("valkey", signal.SIGKILL),
+        ("tls", signal.SIGTERM),
+        ("cluster", signal.SIGINT),
+    ],
+    indirect=["place"],
+)
 def test_a_check_that_is_interrupted_removes_what_it_made(
     place: tuple[str, Callable[[], list[Any]]], tmp_path: Path, number: signal.Signals
 ) -> None:
