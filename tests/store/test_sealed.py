@@ -267,7 +267,11 @@ def test_a_ring_is_given_as_text() -> None:
     assert old != new
 
 
-@pytest.mark.parametrize("text", ["short", new_key() + "AAAA", "*" * 43, "ü" * 43, f"{new_key()} {'?' * 43}"])
+@pytest.mark.parametrize(
+    "text",
+    ["short", new_key() + "AAAA", "*" * 43, "ü" * 43, f"{new_key()} {'?' * 43}"],
+    ids=["short", "long", "stars", "umlauts", "the second"],
+)
 def test_a_key_that_is_none_is_refused_without_showing_it(text: str) -> None:
     with pytest.raises(SettingError) as caught:
         key_ring(text)

@@ -183,7 +183,7 @@ FIELDS: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), FIELDS, ids=lambda value: str(value)[:20])
+@pytest.mark.parametrize(("name", "value"), FIELDS, ids=lambda value: type(value).__name__)
 def test_a_field_of_any_kind_comes_back_as_it_was(name: str, value: Any) -> None:
     session = Session(None, 0.0)
     setattr(session.view(Everything), name, value)
