@@ -299,6 +299,8 @@ class Sessions:
         return await self._end_all(None, None)
 
     async def _end_all(self, principal: str | None, but: str | None) -> int:
+        if is_remote(self.store) and (opens := power(self.store, Opens)) is not None:
+            await opens.open()  # or it would begin by the clock of this machine
         find = partial(self.find, principal=principal)
         return await self._endings.end_all(find, but=but, begun=self._clock())
 
