@@ -154,29 +154,27 @@ async def _sweep(store: Store, known: Known, clock: FakeClock) -> tuple[int, flo
     async def save(one: Record) -> None:
         await _save(store, one)
 
-    visiting = [asyncio.create_task(_visit(act, known.living)) for act in (load, save)]
+    swept_all = asyncio.Event()
+    visiting = [asyncio.create_task(_visit(act, known.living, swept_all)) for act in (load, save)]
     await asyncio.sleep(0.1)
     began = time.perf_counter()
     swept = await sweeper.sweep()
     seconds = time.perf_counter() - began
-    for task in visiting:
-        task.cancel()
+    swept_all.set()
     load_wait, save_wait = [await task for task in visiting]
     assert swept == known.expiring, (swept, known.expiring)
     return swept, seconds, load_wait, save_wait
 
 
-async def _visit(act: Callable[[Record], Awaitable[None]], living: Sequence[Record]) -> float:
-    """Act until cancelled; the longest that a visitor waited, also for the event loop."""
+async def _visit(act: Callable[[Record], Awaitable[None]], living: Sequence[Record], until: asyncio.Event) -> float:
+    """Act until then; the longest that a visitor waited, also for the event loop."""
     longest = 0.0
-    try:
-        while True:
-            due = time.perf_counter() + PAUSE
-            await asyncio.sleep(PAUSE)
-            await act(random.choice(living))
-            longest = max(longest, time.perf_counter() - due)
-    except asyncio.CancelledError:
-        return longest
+    while not until.is_set():
+        due = time.perf_counter() + PAUSE
+        await asyncio.sleep(PAUSE)
+        await act(random.choice(living))
+        longest = max(longest, time.perf_counter() - due)
+    return longest
 
 
 async def _timed(act: Callable[[], Awaitable[Any]]) -> float:

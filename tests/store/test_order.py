@@ -37,7 +37,7 @@ def test_what_was_forgotten_takes_no_room_for_long() -> None:
     due = Due(lambda: [(1.0, ("kept", "shop"))])
     for number in range(10 * STALE):
         due.add(2.0, (str(number), "shop"), among=1)
-        assert len(due._heap) <= STALE + 2
+        assert len(due) <= STALE + 2
     assert due.next(1.0) == ("kept", "shop")
 
 

@@ -139,16 +139,19 @@ class Dicts:
         """As `Tier`."""
         self._forget_stubs(now)
         claimed: dict[Place, Ending] = {}
+        later: dict[Place, float] = {}
         while len(claimed) < limit and (place := self._due.next(now)) is not None:
             record, claim = self._records.get(place), self._claims.get(place)
             if record is None or place in claimed:
                 continue
             at = record.expires_at + SWEEP_DELAY if claim is None else claim.until
             if at > now:
-                self._due.add(at, place, among=len(self._records))
+                later[place] = at
                 continue
             expired: Reason = "absolute" if record.expires_at >= record.absolute_at else "idle"
             claimed[place] = Ending(record=record, reason=expired if claim is None else claim.reason)
+        for place, at in later.items():
+            self._due.add(at, place, among=len(self._records))
         for place, ending in claimed.items():
             self._claim(place, now + lease, ending.reason)
         return list(claimed.values())
@@ -221,11 +224,18 @@ class Dicts:
 
     def _forget_stubs(self, now: float) -> None:
         # A stub that is not followed any more still tells a slow save where its session went.
+        later: list[tuple[float, Place]] = []
         while (place := self._stubs_due.next(now)) is not None:
             stub = self._stubs.get(place)
-            if stub is not None and stub.until is not None and stub.until + GRACE <= now:
-                del self._stubs[place]
-                self._behind[stub.to, place[1]].remove(place)
+            if stub is None or stub.until is None:
+                continue
+            if stub.until + GRACE > now:
+                later.append((stub.until + GRACE, place))
+                continue
+            del self._stubs[place]
+            self._behind[stub.to, place[1]].remove(place)
+        for at, place in later:
+            self._stubs_due.add(at, place, among=len(self._stubs))
 
     def _all_stubs_due(self) -> Iterator[tuple[float, Place]]:
         return ((stub.until + GRACE, place) for place, stub in self._stubs.items() if stub.until is not None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 
@@ -66,7 +67,7 @@ def _first(pair: Pair) -> str:
 
 
 class Due:
-    """Places, and when each has to be looked at, at the latest.
+    """Places, and the second in which each has to be looked at, at the latest.
 
     What was put off is not told: it is found when it is looked at, and put in again. So a use of a session costs
     nothing here.
@@ -75,15 +76,41 @@ class Due:
     def __init__(self, of_all: Callable[[], Iterable[tuple[float, Pair]]]) -> None:
         """`of_all`: every place that has to be looked at, and when."""
         self._of_all = of_all
-        self._heap: list[tuple[float, Pair]] = []
+        self._seconds: list[int] = []  # a heap
+        self._places: dict[int, list[Pair]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
 
     def add(self, at: float, place: Pair, *, among: int) -> None:
         """Look at `place` at that time. `among`: how many places there are; of others there are never many more."""
-        heapq.heappush(self._heap, (at, place))
-        if len(self._heap) > 2 * among + STALE:
-            self._heap = list(self._of_all())
-            heapq.heapify(self._heap)
+        self._put(at, place)
+        if self._count > 2 * among + STALE:
+            self._seconds, self._places, self._count = [], {}, 0
+            for each in self._of_all():
+                self._put(*each)
 
     def next(self, now: float) -> Pair | None:
-        """A place to be looked at now, which is taken out; some come twice, or without need. None: all is done."""
-        return heapq.heappop(self._heap)[1] if self._heap and self._heap[0][0] <= now else None
+        """A place to be looked at now, which is taken out; None when there is no more.
+
+        Some come twice, some without need, and some within a second too early.
+        """
+        if not self._seconds or self._seconds[0] > now:
+            return None
+        places = self._places[self._seconds[0]]
+        place = places.pop()
+        self._count -= 1
+        if not places:
+            del self._places[heapq.heappop(self._seconds)]
+        return place
+
+    def _put(self, at: float, place: Pair) -> None:
+        if math.isinf(at):
+            return
+        second = math.floor(at)
+        if second not in self._places:
+            self._places[second] = []
+            heapq.heappush(self._seconds, second)
+        self._places[second].append(place)
+        self._count += 1
