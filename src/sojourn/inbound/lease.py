@@ -53,7 +53,8 @@ class Lease:
 
     async def verify(self) -> None:
         """As `Right`."""
-        await self._prolong()
+        if not self._over.is_set():  # or what is given back would be taken again
+            await self._prolong()
         if self._lost:
             raise LeaseLost(
                 f"session {self._record.ref}: the right to it ran out after {SECONDS:g} s without a sign of life; "
@@ -71,14 +72,19 @@ class Lease:
         if self._prolonging is not None:
             await asyncio.wait([self._prolonging])  # or it could take the right again
         if self._asked:
-            with contextlib.suppress(StoreError):  # then it runs out
-                await self._leases.release(self._record, self._holder)
+            await self._give_back()
+
+    async def _give_back(self) -> None:
+        with contextlib.suppress(StoreError):  # then it runs out
+            await self._leases.release(self._record, self._holder)
 
     async def _prolong(self) -> None:
         since = self._instant()
         held = await self._leases.hold(self._record, self._holder, seconds=SECONDS)
         if not held or self.lost:  # asked when the answer is there: only then it is sure that there was no gap
             self._lost = True
+            if self._over.is_set():  # given back while this was under way, and taken again by it perhaps
+                await self._give_back()
         else:
             self._since = since
 

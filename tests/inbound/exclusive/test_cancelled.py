@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.fixtures.visitor import Visitor
-from tests.fixtures.watched import WatchedStore, fails
-from tests.inbound.exclusive.conftest import Slow, increment, increment_at_once, stored
+from tests.fixtures.visitor import Visitor, sets
+from tests.fixtures.watched import Gate, WatchedStore, fails
+from tests.inbound.exclusive.conftest import Make, Slow, increment, increment_at_once, stored
 
 from sojourn import Session
 from sojourn.errors import StoreUnavailable
@@ -119,3 +119,37 @@ async def test_closing_waits_for_a_block_that_was_cancelled(known: Visitor, stor
     gate.opened.set()
     await closing
     assert store.calls[-1] == "close"
+
+
+@pytest.mark.parametrize("asked", ["before", "after"])
+async def test_a_write_that_goes_on_after_the_end_does_not_take_the_right_again(
+    known: Visitor, store: WatchedStore, make: Make, asked: str
+) -> None:
+    """Cancelled while it stores: the block is over, and then the save meets another's and has the right verified."""
+
+    slow, writing = Slow(), Gate()
+
+    async def act(session: Session) -> None:
+        async with session.exclusive():
+            session["n"] = 7
+            await slow.within()
+            await session.save()
+
+    asking = asyncio.create_task(known.ask(act))
+    await slow.within.reached.wait()
+    store.before["save"] = writing
+    slow.within.opened.set()
+    await writing.reached.wait()
+    await known.twin(make()).ask(sets(other=1))
+    holding = store.pause("hold")
+    if asked == "before":  # the end, or not
+        writing.opened.set()
+        await holding.reached.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    writing.opened.set()
+    holding.opened.set()
+    await known.sessions.close()
+    assert await stored(known) == {"n": 0, "other": 1}
+    assert (await known.ask(increment_at_once)).value == 1
