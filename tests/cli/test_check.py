@@ -297,6 +297,13 @@ def test_what_cannot_be_checked_is_told_in_one_line(here: Path, target: str, wha
     assert "s3cret" not in ended.stderr
 
 
+def test_a_mistake_is_an_event_for_who_asked_for_json(tmp_path: Path) -> None:
+    ended = run("nothing://here", "--json", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert json.loads(ended.stderr)["event"] == "error"
+
+
 def test_without_pytest_it_is_told_what_to_install(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['pytest'] = None; sys.argv = ['sojourn', 'store', 'check', 'memory:'];"
@@ -356,6 +363,6 @@ def test_a_check_that_is_interrupted_removes_what_it_made(
         said = process.communicate(timeout=PATIENCE)[1]
     if number != signal.SIGKILL:  # then the process that it had started finds that nobody listens
         assert process.returncode == 130
-        assert said == "sojourn: interrupted; what was made for the check is removed\n"
+        assert said == "sojourn: interrupted, without a verdict\n"
         assert around() == before
     until(lambda: around() == before)

@@ -86,21 +86,21 @@ class _View(Protocol):
 
 
 class _Json:
-    """The lines as they come."""
+    """The lines as they come; on stderr those that are no result."""
 
     def show(self, line: Line) -> None:
-        _print(msgspec.json.encode(line).decode())
+        with contextlib.suppress(OSError):
+            click.echo(msgspec.json.encode(line).decode(), err=line["event"] in ("error", "interrupted", "left"))
 
 
 class _Text:
-    """A bar in a terminal, a line for each promise elsewhere; then what is broken, and the verdict."""
+    """A bar in a terminal, then what is not kept; a line for each promise elsewhere. Then the verdict."""
 
     def __init__(self, store: str, *, verbose: bool) -> None:
         self._store = store
         self._verbose = verbose
         self._bar: Any = None
-        self._broken: list[Line] = []
-        self._untried: list[Line] = []
+        self._after_the_bar: list[Line] = []
 
     def show(self, line: Line) -> None:
         getattr(self, f"_{line['event']}")(**{name: value for name, value in line.items() if name != "event"})
@@ -112,29 +112,28 @@ class _Text:
             self._bar.render_progress()
 
     def _promise(self, **promise: Any) -> None:
-        if promise["outcome"] == "broken":
-            self._broken.append(promise)
-        if self._bar is not None:
-            self._bar.update(1)
-        else:
-            self._told(**promise)
+        if self._bar is None:
+            self._tell(**promise)
+            return
+        self._bar.update(1)
+        if promise["outcome"] != "kept":
+            self._after_the_bar.append(promise)
 
-    def _told(self, *, name: str, outcome: str, reason: str, traceback: str, **_: object) -> None:
+    def _tell(self, *, name: str, outcome: str, reason: str, traceback: str, **_: object) -> None:
         _print(f"{outcome:<8} {name}{reason and f': {reason}'}")
         if self._verbose and traceback:
             _print(traceback)
 
     def _verdict(self, *, kept: int, broken: int, untried: int) -> None:
-        if self._bar is not None:
-            self._end_bar()
-            for promise in self._broken:
-                self._told(**promise)
+        self._end_bar()
+        for promise in self._after_the_bar:
+            self._tell(**promise)
         said = f"{self._store} breaks {broken} of" if broken else f"{self._store} keeps all of"
         _print(f"{said} {kept + broken} promises; {untried} could not be tried")
 
     def _interrupted(self) -> None:
         self._end_bar()
-        _complain("interrupted; what was made for the check is removed")
+        _complain("interrupted, without a verdict")
 
     def _left(self, text: str) -> None:
         self._end_bar()
