@@ -47,9 +47,10 @@ class Lease:
     async def take(self) -> bool:
         """Ask for it, once. False when another has it."""
         self._since, self._lost = self._instant(), False
-        self._asked = True  # also when the answer never comes
-        self._asked = await self._leases.hold(self._record, self._holder, seconds=SECONDS)
-        return self._asked
+        before, self._asked = self._asked, True  # also when the answer never comes
+        held = await self._leases.hold(self._record, self._holder, seconds=SECONDS)
+        self._asked = before or held  # who had it once gives it back, whoever has it by then
+        return held
 
     async def verify(self) -> None:
         """As `Right`."""

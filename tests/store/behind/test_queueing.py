@@ -287,6 +287,24 @@ async def test_who_lets_the_right_run_out_still_learns_what_others_stored(
     assert await memory.load(first.key, first.app) == after
 
 
+async def test_who_lost_the_right_to_another_node_still_learns_what_that_stored(
+    node: BehindStore, memory: MemoryStore, clock: FakeClock
+) -> None:
+    """The store forgot who had it, as after a fail-over: the one who would prolong it is refused, and goes on."""
+    first = await created(node, clock)
+    assert await node.hold(first, "late", seconds=30)
+    await memory.release(first, "late")
+    assert await memory.hold(first, "next", seconds=30)
+    assert not await node.hold(first, "late", seconds=30)
+    after = await changed(memory, first, cart=1)
+    with pytest.raises(Conflict) as caught:
+        await changed(node, first, cart=2)
+    assert caught.value.stored == after
+    await node.release(first, "late")
+    await changed(node, after, cart=3)
+    assert (await memory.load(first.key, first.app), node.depth) == (after, 1)
+
+
 async def test_it_has_copies_at_hand_only_where_its_store_has(node: BehindStore) -> None:
     assert power(node, Recalls) is None
 

@@ -284,13 +284,17 @@ class BehindStore(Around):
     async def hold(self, record: Record, holder: str, *, seconds: float) -> bool:
         """As `Leases`. Until the right is given back the session is saved at once: other nodes wait for it.
 
-        Also when it has run out: then a save is refused where others stored something, and is not to wait for that.
+        Also when it has run out, or another has it by now: then a save is refused where others stored something, and is
+        not to wait for that.
         """
         place = (record.ref, record.app)
-        self._held.setdefault(place, set()).add(holder)  # also when the answer never comes
+        holders = self._held.setdefault(place, set())
+        first = holder not in holders
+        holders.add(holder)  # also when the answer never comes
         held = await super().hold(record, holder, seconds=seconds)
         if not held:
-            self._let_go(place, holder)
+            if first:
+                self._let_go(place, holder)
         elif (entry := self._queue.by(place)) is not None:
             await self._saving.save(entry)
         return held
