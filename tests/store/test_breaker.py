@@ -13,7 +13,7 @@ from tests.fixtures.watched import WatchedStore
 from sojourn.errors import Conflict, OutcomeUnknown, SettingError, StoreBusy, StoreFull, StoreUnavailable
 from sojourn.store import Store
 from sojourn.store.base import Query
-from sojourn.store.breaker import FIRST_PAUSE, LONGEST_PAUSE, BreakerStore
+from sojourn.store.breaker import FIRST_PAUSE, LONGEST_PAUSE, PROMPT, BreakerStore
 from sojourn.store.memory import MemoryStore
 from sojourn.testing import FakeClock, StoreContract
 from sojourn.testing.contract import records
@@ -51,9 +51,17 @@ async def absent(store: Store) -> bool:
     return await store.load("absent", "shop") is None
 
 
-async def breaks(breaker: BreakerStore) -> None:
+async def fails(breaker: BreakerStore) -> None:
     with pytest.raises(StoreUnavailable):
         await absent(breaker)
+
+
+async def breaks(breaker: BreakerStore) -> None:
+    """It fails, and so does the one who asks next."""
+    await fails(breaker)
+    assert breaker.closed
+    await fails(breaker)
+    assert not breaker.closed
 
 
 class Unreached(StoreUnavailable):
@@ -61,10 +69,10 @@ class Unreached(StoreUnavailable):
 
 
 async def test_a_store_may_have_a_kind_of_its_own_for_being_away(inner: WatchedStore, breaker: BreakerStore) -> None:
-    async def fails(*_: object) -> None:
+    async def unreached(*_: object) -> None:
         raise Unreached("nobody answers; start it")
 
-    inner.before["load"] = fails
+    inner.before["load"] = unreached
     await breaks(breaker)
     assert (breaker.closed, breaker.breaks) == (False, 1)
 
@@ -75,8 +83,58 @@ async def test_after_a_failure_the_others_fail_at_once(inner: WatchedStore, brea
     for _ in range(5):
         with pytest.raises(StoreUnavailable, match="a moment ago"):
             await absent(breaker)
-    assert inner.counts == {"load": 1}
+    assert inner.counts == {"load": 2}
     assert (breaker.closed, breaker.breaks, breaker.refused) == (False, 1, 5)
+
+
+async def test_a_failure_of_one_connection_refuses_nobody_who_comes_after(
+    inner: WatchedStore, breaker: BreakerStore
+) -> None:
+    cut = asyncio.Event()
+
+    async def is_cut(*_: object) -> None:
+        await cut.wait()
+        raise StoreUnavailable("the connection broke; ask again")
+
+    inner.before["load"] = is_cut
+    on_it = [asyncio.create_task(absent(breaker)) for _ in range(20)]
+    await asyncio.sleep(0)
+    cut.set()
+    answers = await asyncio.gather(*on_it, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {StoreUnavailable}
+    inner.before.clear()
+    assert await absent(breaker)
+    assert await asyncio.gather(*(absent(breaker) for _ in range(20))) == [True] * 20
+    assert (breaker.closed, breaker.breaks, breaker.refused) == (True, 0, 0)
+
+
+async def test_after_the_first_failure_one_tries_alone(inner: WatchedStore, breaker: BreakerStore) -> None:
+    inner.break_down()
+    await fails(breaker)
+    inner.before["load"] = lambda *_: asyncio.Event().wait()  # type: ignore[assignment]
+    asked = await asyncio.gather(*(absent(breaker) for _ in range(20)), return_exceptions=True)
+    assert {type(answer) for answer in asked} == {StoreUnavailable}
+    assert inner.counts == {"load": 2}
+    assert (breaker.closed, breaker.breaks) == (False, 1)
+
+
+async def test_a_failure_that_took_long_breaks_the_circuit_by_itself(
+    inner: WatchedStore, breaker: BreakerStore, monotonic: FakeClock
+) -> None:
+    async def hangs(*_: object) -> None:
+        monotonic.advance(seconds=PROMPT)
+        raise StoreUnavailable("it gave itself up; see whether it hangs")
+
+    inner.before["load"] = hangs
+    await fails(breaker)
+    assert (breaker.closed, breaker.breaks) == (False, 1)
+
+
+async def test_who_cannot_open_it_has_tried_a_connection_of_its_own(inner: WatchedStore, breaker: BreakerStore) -> None:
+    inner.break_down()
+    opening = await asyncio.gather(*(breaker.open() for _ in range(20)), return_exceptions=True)
+    assert {type(answer) for answer in opening} == {StoreUnavailable}
+    assert (breaker.closed, breaker.breaks, breaker._pause) == (False, 1, FIRST_PAUSE)
 
 
 async def test_after_a_pause_one_tries_and_its_answer_closes_the_circuit(
@@ -89,8 +147,8 @@ async def test_after_a_pause_one_tries_and_its_answer_closes_the_circuit(
     gate = inner.pause_after("load")
     trying = asyncio.create_task(absent(breaker))
     await gate.reached.wait()
-    await breaks(breaker)
-    assert inner.counts == {"load": 2}
+    await fails(breaker)
+    assert inner.counts == {"load": 3}
     gate.opened.set()
     assert await trying
     assert breaker.closed
@@ -102,14 +160,15 @@ async def test_who_tries_in_vain_prolongs_the_pause_up_to_a_bound(
 ) -> None:
     inner.break_down()
     pauses = []
+    await fails(breaker)
     for _ in range(10):
-        await breaks(breaker)
+        await fails(breaker)
         assert breaker._until is not None
         pauses.append(breaker._until - monotonic())
         monotonic.now = breaker._until
     assert FIRST_PAUSE / 2 <= pauses[0] <= FIRST_PAUSE
     assert LONGEST_PAUSE / 2 <= pauses[-1] <= LONGEST_PAUSE
-    assert (inner.counts, breaker.breaks) == ({"load": 10}, 1)
+    assert (inner.counts, breaker.breaks) == ({"load": 11}, 1)
 
 
 async def test_those_who_had_asked_before_prolong_nothing(

@@ -30,6 +30,7 @@ A = TypeVar("A")
 
 FIRST_PAUSE = 0.1  # seconds after a failure until one may try; doubled with each failure, up to `LONGEST_PAUSE`
 LONGEST_PAUSE = 2.0
+PROMPT = 0.5  # seconds within which a failure is that of one connection, perhaps: what hangs takes longer
 
 # The store is there, and others may still be served. Any other error, also a kind of its own that a store has for it,
 # says that it is away.
@@ -37,9 +38,11 @@ _THERE = (StoreBusy, StoreDamaged, StoreFull, StoreReadOnly, StoreTooNew)
 
 
 class BreakerStore(Around):
-    """Bounds how long a request waits for `inner`, and breaks the circuit after a failure.
+    """Bounds how long a request waits for `inner`, and breaks the circuit when that is away.
 
-    While it is broken, everything fails at once with `StoreUnavailable`; after a short pause one question is let
+    A failure that comes promptly may be that of one connection, and the next question makes another: one is let through
+    at once, and only when it fails as well the circuit breaks. What was given up breaks it by itself. While it is
+    broken, everything fails at once with `StoreUnavailable`; after a short pause one question is let
     through, and its answer closes the circuit or prolongs the pause. Only a store that is away breaks it, not one that
     is busy, full or damaged in one place: others may still be served then. Searches and sweeps may take as long as they
     need while the circuit is closed. A write that is given up after `limit` is an `OutcomeUnknown`.
@@ -52,8 +55,8 @@ class BreakerStore(Around):
             raise SettingError(f"limit={limit!r}: give seconds, more than 0")
         self._limit = limit
         self._monotonic = monotonic
-        self._until: float | None = None  # when the next one may try; None while the circuit is closed
-        self._pause = 0.0
+        self._until: float | None = None  # when the next one may try; None while all may ask
+        self._pause = 0.0  # the last one; 0 while the circuit is closed
         self._trying = False
         self.breaks = 0
         """How often the store went away."""
@@ -62,12 +65,12 @@ class BreakerStore(Around):
 
     @property
     def closed(self) -> bool:
-        """Whether the store is asked as ever."""
-        return self._until is None
+        """Whether the store is there, as far as is known."""
+        return not self._pause
 
     async def open(self) -> None:
         """As `Opens`; always tried."""
-        await self._watched(super().open())
+        await self._watched(super().open(), trying=True)
 
     async def load(self, key: str, app: str) -> Record | None:
         """As `Store`."""
@@ -142,11 +145,11 @@ class BreakerStore(Around):
             limit = self._limit  # whoever tries has to come back
         try:
             async with asyncio.timeout(limit) as patience:
-                return await self._watched(question())
+                return await self._watched(question(), trying=trying)
         except TimeoutError:
             if not patience.expired():
                 raise
-            self._failed()
+            self._failed(trying=trying)
             raise lost(f"the store did not answer within {limit:g} seconds; see whether it hangs") from None
         finally:
             if trying:
@@ -162,23 +165,26 @@ class BreakerStore(Around):
         self._trying = True
         return True
 
-    async def _watched(self, answer: Awaitable[A]) -> A:
+    async def _watched(self, answer: Awaitable[A], *, trying: bool) -> A:
+        asked_at = self._monotonic()
         try:
             result = await answer
         except StoreUnavailable as error:
             if not isinstance(error, _THERE):
-                self._failed()
+                self._failed(trying=trying, prompt=self._monotonic() - asked_at < PROMPT)
             raise
-        self._until = None
+        self._until, self._pause = None, 0.0
         return result
 
-    def _failed(self) -> None:
+    def _failed(self, *, trying: bool, prompt: bool = False) -> None:
+        """Take note that a question failed; `trying`: it was the one that was let through."""
         now = self._monotonic()
-        if self._until is None:
+        if self._until is not None and (not trying or now < self._until):
+            return  # asked before another has failed
+        if prompt and not trying:
+            self._until = now
+            return
+        if not self._pause:
             self.breaks += 1
-            self._pause = FIRST_PAUSE
-        elif now < self._until:
-            return  # asked before the circuit broke
-        else:
-            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE) if self._pause else FIRST_PAUSE
         self._until = now + self._pause * random.uniform(0.5, 1)  # noqa: S311 - jitter is no secret
