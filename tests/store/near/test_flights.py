@@ -203,6 +203,24 @@ async def test_misses_wait_where_too_many_are_under_way(
     assert most == 2
 
 
+@pytest.mark.parametrize("missing", ["cut", "gap"])
+async def test_nobody_joins_a_flight_since_which_something_may_have_been_missed(
+    shared: MemoryStore, node: Node, record: Record, missing: str
+) -> None:
+    await shared.save(record, over=None)
+    gate, first = await in_flight(node, record)
+    await shared.delete(record.key, record.app)
+    node.line.lose()
+    if missing == "cut":
+        await node.line.cut()
+    else:
+        await node.line.beat()  # its number is beyond what was told
+    second = await joining(node, record)
+    gate.opened.set()
+    assert (await first, await second) == (record, None)
+    assert not node.serves(record)
+
+
 async def test_what_is_absent_is_not_kept_and_drives_nothing_out(
     shared: MemoryStore, make: Callable[..., Node], clock: FakeClock, record: Record
 ) -> None:

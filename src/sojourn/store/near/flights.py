@@ -39,10 +39,10 @@ class Flights:
     async def bring(self, place: Place) -> tuple[Record | None, bool]:
         """What is stored at `place`, and whether another had asked for it before.
 
-        Nobody joins a flight about whose place something was told since it began.
+        Nobody joins a flight about whose place something was told since it began, or may not have been told.
         """
         flight, news = self._under_way.get(place, (None, None))
-        joined = flight is not None and news is not None and not news.told
+        joined = flight is not None and news is not None and not (news.told or news.void)
         if flight is None or not joined:
             flight = self._depart(place)
         return await asyncio.shield(flight), joined
