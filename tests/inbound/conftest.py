@@ -1,6 +1,7 @@
-"""Sessions over each store that needs no server, with a clock that stands still.
+"""Sessions over each store, and over stores around a store, with a clock that stands still.
 
-`SOJOURN_TEST_STORES="postgres valkey"` has these tests run over stores that need one, too.
+All tests run over `BARE`. Those that do not look at the store itself have to come out the same with others around it:
+they run over `AROUND` as well. `SOJOURN_TEST_STORES="memory sqlite"` names the stores for those in a hurry.
 """
 
 from __future__ import annotations
@@ -19,12 +20,21 @@ from tests.fixtures.valkeys import valkey_address, valkey_prefix, valkey_server,
 from tests.fixtures.visitor import Visitor
 from tests.fixtures.watched import WatchedStore
 
-from sojourn import Sessions
+from sojourn import Behind, Near, Sessions
 from sojourn.core.events import Event
 from sojourn.store import open_store
 from sojourn.testing import FakeClock
 
 Make = Callable[..., Sessions]
+
+BARE = ["memory", "sqlite", "postgres", "valkey"]
+AROUND = [("memory", "async"), ("memory", "sealed"), ("memory", "near"), ("postgres", "near"), ("valkey", "near")]
+SETTINGS: dict[str, dict[str, Any]] = {
+    "": {"near": None},
+    "near": {"near": Near()},
+    "async": {"near": None, "save": "async", "write": Behind(interval=3600)},
+    "sealed": {"near": None, "seal": [b"k" * 32]},
+}
 
 
 @pytest.fixture
@@ -32,12 +42,40 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture(params=["memory", "sqlite", *os.environ.get("SOJOURN_TEST_STORES", "").split()])
-def store(request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path) -> WatchedStore:
-    address = {"memory": "memory:", "sqlite": f"sqlite:///{tmp_path}/sessions.db"}.get(request.param)
-    opened = open_store(address or request.getfixturevalue(f"{request.param}_url"), clock=clock)
-    if address is None:
-        opened.remote = False  # type: ignore[attr-defined]  # so that nothing but what the test asks for is around it
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "place" not in metafunc.fixturenames:
+        return
+    asked_for = set(inspect.signature(metafunc.function).parameters)
+    places = [(kind, "") for kind in BARE] + ([] if "store" in asked_for else AROUND)
+    if asked_for & {"make", "slow", "twin"}:  # other nodes see what is written behind a response when it is stored
+        places = [place for place in places if place[1] != "async"]
+    if "local" in metafunc.fixturenames:
+        places = [place for place in places if place[0] in ("memory", "sqlite")]
+    wanted = os.environ.get("SOJOURN_TEST_STORES", " ".join(BARE)).split()
+    places = [place for place in places if place[0] in wanted]
+    metafunc.parametrize("place", places, indirect=True, ids=["-".join(filter(None, place)) for place in places])
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Which store the test runs over, and what is around it."""
+    kind, around = request.param
+    return kind, around
+
+
+@pytest.fixture
+def local() -> None:
+    """For tests whose event loops end without a close: they would leave connections to the garbage collector."""
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, place: tuple[str, str], clock: FakeClock, tmp_path: Path) -> WatchedStore:
+    kind = place[0]
+    if kind in ("memory", "sqlite"):
+        address = {"memory": "memory:", "sqlite": f"sqlite:///{tmp_path}/sessions.db"}[kind]
+        return WatchedStore(open_store(address, clock=clock))
+    opened = open_store(request.getfixturevalue(f"{kind}_url"), clock=clock)
+    opened.remote = False  # type: ignore[attr-defined]  # so that nothing but what the test asks for is around it
     return WatchedStore(opened)
 
 
@@ -67,11 +105,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
 
 
 @pytest.fixture
-def make(store: WatchedStore, clock: FakeClock, made: list[Sessions]) -> Iterator[Make]:
+def make(place: tuple[str, str], store: WatchedStore, clock: FakeClock, made: list[Sessions]) -> Iterator[Make]:
     """Makes `Sessions` with settings of the test's own, over the store of the test unless it gives another."""
 
     def make(**settings: Any) -> Sessions:
-        made.append(Sessions(**{"store": store, "clock": clock, "near": None, **settings}))
+        made.append(Sessions(**{"store": store, "clock": clock, **SETTINGS[place[1]], **settings}))
         return made[-1]
 
     yield make

@@ -156,7 +156,14 @@ async def test_a_request_that_waits_for_its_turn_can_be_cancelled(visitor: Visit
     gate = store.pause("save")
     first = asyncio.create_task(visitor.twin().ask(sets(b=2)))
     await gate.reached.wait()
-    second = asyncio.create_task(visitor.twin().ask(sets(c=3)))
+    handled = asyncio.Event()
+
+    def act(session: Session) -> None:
+        session["c"] = 3
+        handled.set()
+
+    second = asyncio.create_task(visitor.twin().ask(act))
+    await handled.wait()
     await settle()
     await _cancelled(second, gate)
     assert (await first).status == 200

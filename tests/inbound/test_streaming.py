@@ -143,6 +143,7 @@ async def test_what_a_framework_does_after_the_response_is_stored(sessions: Sess
     assert answer.body == f"asked,{name}"
 
 
+@pytest.mark.usefixtures("local")
 def test_an_event_loop_for_each_request_is_no_hindrance(sessions: Sessions) -> None:
     client = TestClient(starlette(sessions), base_url="https://shop.example")
     assert client.get("/background").text == "ok"

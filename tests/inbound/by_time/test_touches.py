@@ -98,6 +98,7 @@ async def test_uses_are_written_when_the_sessions_are_closed(
     assert store.calls[-2:] == ["touch", "close"]
 
 
+@pytest.mark.usefixtures("local")
 def test_uses_are_written_when_the_event_loop_ends(visitor: Visitor, store: WatchedStore, clock: FakeClock) -> None:
     asyncio.run(_used(visitor, clock))
     assert store.calls[-1] == "touch"

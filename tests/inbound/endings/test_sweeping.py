@@ -251,7 +251,7 @@ async def test_a_store_that_forgets_by_itself_is_not_swept(make: Make) -> None:
 
         load = save = delete = touch
 
-    sessions = make(store=Plain())
+    sessions = make(store=Plain(), near=None)
     assert await sessions.sweep() == 0
     await sessions.start()
     await sessions.close()

@@ -30,7 +30,12 @@ Make = Callable[..., Sessions]
 @pytest.fixture
 def known(visitor: Visitor, store: WatchedStore) -> Visitor:
     """A visitor with a session in which `n` is 0."""
-    asyncio.run(visitor.ask(sets(n=0)))
+
+    async def begin() -> None:
+        await visitor.ask(sets(n=0))
+        await visitor.sessions.close()  # its connections are those of this event loop
+
+    asyncio.run(begin())
     store.calls.clear()
     return visitor
 

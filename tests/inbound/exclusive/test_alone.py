@@ -298,7 +298,7 @@ async def test_a_store_without_leases_and_a_wait_that_is_none_are_refused(known:
             raise AssertionError
 
     with pytest.raises(SettingError, match="lacks `hold`"):
-        await known.twin(make(store=store)).ask(act)
+        await known.twin(make(store=store, near=None)).ask(act)
     for wait in (-1, float("nan")):
         with pytest.raises(SettingError, match="0 or more"):
             await known.ask(functools.partial(act, wait=wait))

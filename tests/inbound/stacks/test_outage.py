@@ -108,6 +108,6 @@ async def test_read_only_shows_copies_and_refuses_changes(make: Make, store: Wat
 
 def test_read_only_needs_copies(make: Make) -> None:
     with pytest.raises(SettingError, match="near"):
-        make(outage="read-only")
+        make(outage="read-only", near=None)
     with pytest.raises(SettingError, match="outage"):
         make(outage="hope")
