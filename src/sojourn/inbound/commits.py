@@ -55,7 +55,8 @@ class Commits:
         """Carry out what a request did with its session, and return what that was in the end.
 
         `fences`: make a new version of it, changed or not. Raises `Contradiction`, `Overtaken`, `LeaseLost` or
-        `StoreUnavailable`; then nothing was written.
+        `LimitReached`, and then nothing was written; or `StoreUnavailable`: then nothing was written either, unless the
+        answer to a write was lost and the store, asked again (see `doubt`), did not say what had become of it.
         """
         if self._unopened is not None and session.record is None and (changes or session.renewing):
             # Or a session would begin by the clock of this machine. Where it fails, the save tells.

@@ -189,7 +189,8 @@ class Sessions:
 
         `failed`: the handler raised or answered 500 or above. `counts`: whether it puts off the end though it changed
         nothing. Can be called again for what comes later in the same request. Raises `NotStorable`, `Contradiction`,
-        `Overtaken` or `StoreUnavailable`; then nothing was written.
+        `Overtaken` or `LimitReached`, and then nothing was written; or `StoreUnavailable`: then nothing was written,
+        unless the store fell silent after it was asked to write, and for three seconds. That leaves it open.
         """
         if not session.looked and not self.touches_always:
             return []
