@@ -82,6 +82,21 @@ def test_a_stop_cuts_off_what_does_not_end_in_time(serve: Serve, tmp_path: Path)
     assert served.event("killed")["pid"] in served.workers
 
 
+def test_a_stop_that_is_told_twice_waits_all_the_same(serve: Serve, tmp_path: Path) -> None:
+    served = serve("applications:plain")
+    with ThreadPoolExecutor(1) as visitors:
+        slow = visitors.submit(served.get, "/slow")
+        until((tmp_path / "entered").exists)
+        served.process.terminate()
+        served.event("stopping")
+        served.process.terminate()
+        with pytest.raises(TimeoutError):
+            slow.result(0.5)
+        (tmp_path / "leave").touch()
+        assert slow.result(PATIENCE).status == 200
+    assert served.process.wait(PATIENCE) == 0
+
+
 def test_the_second_interrupt_does_not_wait(serve: Serve, tmp_path: Path) -> None:
     served = serve("applications:plain", "--drain", "1h")
     with ThreadPoolExecutor(1) as visitors:

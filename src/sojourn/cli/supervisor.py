@@ -59,8 +59,8 @@ class Supervisor:
     async def run(self) -> int:
         """Serve until a signal; raise `Mistake` when not one worker could ever start."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop)
+        loop.add_signal_handler(signal.SIGTERM, self._stop)
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
         async with contextlib.AsyncExitStack() as until_the_end:
             if self._scraped is not None:
                 await until_the_end.enter_async_context(Endpoint(self._scraped, self._scrape.text))
@@ -150,10 +150,15 @@ class Supervisor:
         except TimeoutError:
             return
 
-    def _stop(self) -> None:
-        """Let the workers finish what they have; at the second call, and when time is up, let them not."""
+    def _interrupt(self) -> None:
+        """Stop; at the second interrupt at once, for somebody sits there and waits."""
         if self._stopping.is_set():
             self._kill()
+        self._stop()
+
+    def _stop(self) -> None:
+        """Let the workers finish what they have; when time is up, let them not."""
+        if self._stopping.is_set():  # `timeout` and others that pass a signal on send it twice
             return
         self._stopping.set()
         self._report.stopping(self._orders.drain)
