@@ -55,6 +55,7 @@ _NOBODY = 0xFFFFFFFF  # the length of a principal who is not
 _VERSION = struct.Struct("<q")
 _STUB = struct.Struct("<ccd")
 _MESSAGE = struct.Struct("<cqI")
+_DAMAGED = "a record in Valkey is not what Sojourn wrote; it was left as it is"
 
 _LETTERS = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 TAGS = tuple(one + two for one in _LETTERS for two in _LETTERS)
@@ -94,10 +95,13 @@ class Stub:
     __slots__ = ("leads", "target", "until")
 
     def __init__(self, value: bytes) -> None:
-        """`value`: as it is stored."""
-        _, leads, self.until = _STUB.unpack_from(value)
+        """`value`: as it is stored. Raises `StoreDamaged`."""
+        try:
+            _, leads, self.until = _STUB.unpack_from(value)
+            self.target = value[_STUB.size :].decode()
+        except (struct.error, UnicodeDecodeError):
+            raise StoreDamaged(_DAMAGED) from None
         self.leads = leads == b"1"
-        self.target = value[_STUB.size :].decode()
 
     def open(self, now: float) -> bool:
         """Whether a load follows it."""
@@ -170,7 +174,7 @@ def unpack(value: bytes, key: str, app: str) -> Record:
             data=value[data_at:],
         )
     except (struct.error, ValueError):  # UnicodeDecodeError is a ValueError
-        raise StoreDamaged("a record in Valkey is not what Sojourn wrote; it was left as it is") from None
+        raise StoreDamaged(_DAMAGED) from None
 
 
 def _text(value: bytes, start: int, end: int) -> str:

@@ -129,12 +129,12 @@ async def _members(scope: Scope, tag: str, key: str) -> list[bytes]:
 
 
 async def _look(scope: Scope, entry: _Entry) -> Record | None:
-    time, key, value = await scope.peek(entry.tag, entry.ref, entry.app, whole=True)
-    if value[:1] == b"R":
-        try:
+    try:
+        time, key, value = await scope.peek(entry.tag, entry.ref, entry.app, whole=True)
+        if value[:1] == b"R":
             return layout.unpack(value, key, entry.app)
-        except StoreDamaged:
-            return None  # it must not hide the others
+    except StoreDamaged:
+        return None  # it must not hide the others
     if not value and entry.member and time - entry.at > VOID:
         index = scope.names.index(entry.ref)
         tag = index.partition("{")[2].partition("}")[0]

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 from sojourn.core.events import Reason
 from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
-from sojourn.errors import StoreUnavailable
+from sojourn.errors import StoreBusy
 from sojourn.store.base import Beat, Change, Ending, Query, Traffic, WhenFull
 from sojourn.store.valkey import admission, endings, layout, registers, registry, saving, scripts, searching, watching
 from sojourn.store.valkey.client.address import Address
@@ -90,7 +90,7 @@ class ValkeyStore:
             if not stub.open(await scope.now()):
                 return None
             key = stub.target
-        raise StoreUnavailable("a session in Valkey was renewed while it was loaded, again and again; try again")
+        raise StoreBusy("a session in Valkey was renewed while it was loaded, again and again; try again")
 
     async def save(self, record: Record, *, over: Record | None) -> None:
         """As `Store`."""

@@ -7,6 +7,7 @@ from valkey import exceptions
 from sojourn.errors import (
     OutcomeUnknown,
     StoreBusy,
+    StoreDamaged,
     StoreDenied,
     StoreFull,
     StoreReadOnly,
@@ -68,6 +69,8 @@ def explain(error: Exception, where: str, *, wrote: bool = False) -> StoreUnavai
     if code in ("MOVED", "ASK") and len(rest) == 2:
         host, _, port = rest[1].rpartition(":")
         return Moved("the cluster was reshaped; try again") if code == "MOVED" else Ask(host, int(port))
+    if code == "WRONGTYPE" and not wrote:  # in one place, so the others can be served
+        return StoreDamaged(f"Valkey at {where} holds something else where a session should be; see who writes there")
     ours, meaning = _CODES.get(code, (stopped, f"refused a command ({_plain(code)}); its log may say more"))
     return ours(f"Valkey at {where} {meaning}")
 
