@@ -10,7 +10,17 @@ import msgspec
 import pytest
 from tests.fixtures.watched import WatchedStore
 
-from sojourn.errors import Conflict, OutcomeUnknown, SettingError, StoreBusy, StoreFull, StoreUnavailable
+from sojourn.errors import (
+    Conflict,
+    Gone,
+    LimitReached,
+    OutcomeUnknown,
+    SettingError,
+    StoreBusy,
+    StoreError,
+    StoreFull,
+    StoreUnavailable,
+)
 from sojourn.store import Store
 from sojourn.store.base import Query
 from sojourn.store.breaker import FIRST_PAUSE, LONGEST_PAUSE, PROMPT, BreakerStore
@@ -237,6 +247,22 @@ async def test_an_answer_that_is_no_outage_breaks_nothing(
     inner.before["save"] = refuses
     with pytest.raises(kind):
         await breaker.save(records.new(clock), over=None)
+    assert breaker.closed
+
+
+@pytest.mark.parametrize("refusal", [Conflict(), Gone(), LimitReached("full; end one"), StoreFull("full; make room")])
+async def test_who_tries_and_is_refused_closes_the_circuit_all_the_same(
+    inner: WatchedStore, breaker: BreakerStore, monotonic: FakeClock, refusal: StoreError
+) -> None:
+    async def refuses(*_: object) -> None:
+        raise refusal
+
+    inner.break_down()
+    await breaks(breaker)
+    monotonic.advance(seconds=FIRST_PAUSE)
+    inner.before = {"save": refuses}
+    with pytest.raises(type(refusal)):
+        await breaker.save(records.new(FakeClock()), over=None)
     assert breaker.closed
 
 

@@ -16,6 +16,7 @@ from sojourn.errors import (
     SettingError,
     StoreBusy,
     StoreDamaged,
+    StoreError,
     StoreFull,
     StoreReadOnly,
     StoreTooNew,
@@ -169,12 +170,17 @@ class BreakerStore(Around):
         asked_at = self._monotonic()
         try:
             result = await answer
-        except StoreUnavailable as error:
-            if not isinstance(error, _THERE):
+        except StoreError as error:
+            if isinstance(error, StoreUnavailable) and not isinstance(error, _THERE):
                 self._failed(trying=trying, prompt=self._monotonic() - asked_at < PROMPT)
+            else:
+                self._answered()  # a refusal is an answer, too
             raise
-        self._until, self._pause = None, 0.0
+        self._answered()
         return result
+
+    def _answered(self) -> None:
+        self._until, self._pause = None, 0.0
 
     def _failed(self, *, trying: bool, prompt: bool = False) -> None:
         """Take note that a question failed; `trying`: it was the one that was let through."""
