@@ -41,6 +41,7 @@ class Served:
         self._events: queue.Queue[dict[str, Any]] = queue.Queue()
         self.workers: set[int] = set()
         self.port = 0
+        self.store = ""
         self.metrics = ""
         streams = (self.process.stdout, self.process.stderr)
         self._readers = [threading.Thread(target=self._read, args=(stream,), daemon=True) for stream in streams]
@@ -51,6 +52,7 @@ class Served:
         started = self.event("started")
         self.workers = set(started["workers"])
         self.port = int(started["url"].rpartition(":")[2])
+        self.store = started["store"]
         self.metrics = started.get("metrics", "")
         return self
 

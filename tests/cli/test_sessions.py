@@ -84,6 +84,7 @@ def test_session_middleware_of_the_application_can_be_replaced(serve: Serve, whe
 
 def test_an_application_that_has_our_sessions_is_served_as_it_is(serve: Serve) -> None:
     served = serve("applications:ours", "--workers", "1")
+    assert served.store == "as the application's own Sessions say"
     assert "is served as it is" in served.event("warning")["text"]
     assert {each.partition("=")[0] for each in served.get().cookies} == {"mine", "mine-v"}
 

@@ -33,11 +33,13 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
 class Ready(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The worker serves. `cookie` describes whose sessions it uses, `warnings` is for the user to read.
 
-    `figures`: the port of the loopback where it tells what it has counted; None when it counts nothing.
+    `own`: the application brings its sessions, so nothing of the orders about them was followed. `figures`: the port of
+    the loopback where it tells what it has counted; None when it counts nothing.
     """
 
     cookie: str
     warnings: list[str] = []
+    own: bool = False
     figures: int | None = None
 
 

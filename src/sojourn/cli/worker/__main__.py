@@ -89,7 +89,8 @@ async def _serve(server: Server, wrapped: Wrapped, answers: int, figures: int | 
     await server.accepts()
     if serving.done():
         await serving
-    _answer(answers, Ready(cookie=wrapped.cookie, warnings=wrapped.warnings, figures=figures))
+    own = wrapped.sessions is None
+    _answer(answers, Ready(cookie=wrapped.cookie, warnings=wrapped.warnings, own=own, figures=figures))
     stop = asyncio.create_task(told_to_stop.wait())
     await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
     server.stop()

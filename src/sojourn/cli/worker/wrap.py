@@ -27,10 +27,8 @@ def wrap(app: Application, orders: Orders) -> Wrapped:
     """Put `SessionMiddleware` around the application, unless it has it."""
     found = middleware(app)
     if SessionMiddleware in found:
-        warning = (
-            f"{orders.target} has Sojourn's SessionMiddleware and is served as it is; --store and times are its own"
-        )
-        warnings = [warning]
+        served_as = "is served as it is: its code says where its sessions are kept and how, not the options"
+        warnings = [f"{orders.target} has Sojourn's SessionMiddleware and {served_as}"]
         if orders.metrics:
             warnings.append(
                 f"--metrics counts nothing of {orders.target}; let its own sessions be watched by Prometheus"
