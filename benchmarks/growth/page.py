@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from benchmarks.growth.measuring import Figures
 from benchmarks.growth.near import SESSIONS
@@ -63,7 +64,7 @@ def page(figures: Sequence[Figures], near: float) -> str:
     lines += ["## Budgets", "", *_budgets(figures, near), ""]
     for title, columns in (("Requests", _COLUMNS), ("Sweeping a tenth", _SWEEPS), ("What it takes", _REST)):
         lines += [f"## {title}", "", *_table(figures, columns), ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, (Path(__file__).parent / "notes.md").read_text()])
 
 
 def _budgets(figures: Sequence[Figures], near: float) -> list[str]:
