@@ -23,8 +23,22 @@ def test_the_page_on_requests_shows_the_table_that_decides() -> None:
 
 def test_every_link_of_a_page_leads_to_a_file() -> None:
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        for target in links(page):
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
+
+
+def test_every_page_can_be_found_from_the_first() -> None:
+    found, left = set[Path](), [ROOT / "README.md"]
+    while left:
+        page = left.pop()
+        if page not in found and page.suffix == ".md":
+            found.add(page)
+            left += [(page.parent / target).resolve() for target in links(page)]
+    assert set(PAGES) <= found
+
+
+def links(page: Path) -> list[str]:
+    return re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
 
 
 def test_every_file_that_a_page_names_exists() -> None:
