@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,6 +103,18 @@ def test_waiting_for_a_store_ends_at_a_signal(start: Serve) -> None:
     served = start("serve", "applications:starlette", "--store", "valkey://127.0.0.1:1")
     served.event("waiting")
     assert served.stop() == 0
+
+
+@pytest.mark.parametrize("store", ["valkey://{}?connect_timeout=60", "postgresql://app@{}/app?timeout=60"])
+def test_waiting_for_a_store_that_hangs_ends_at_a_signal(start: Serve, store: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(PATIENCE)
+        where = "{}:{}".format(*silent.getsockname())
+        served = start("serve", "applications:starlette", "--workers", "1", "--store", store.format(where))
+        asked, _ = silent.accept()
+        with asked:
+            assert served.stop() == 0  # long before the time is over that it would wait
+    assert served.rest() == ["stopping", "stopped"]
 
 
 def test_waiting_is_told_in_one_line(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Coroutine
+from typing import Any
 
 import msgspec
 
@@ -106,7 +108,7 @@ async def _opened(sessions: Sessions, told_to_stop: asyncio.Event, answers: int)
     told = False
     while not told_to_stop.is_set():
         try:
-            await sessions.start()
+            await _unless(told_to_stop, sessions.start())
         except StoreUnavailable as error:
             if isinstance(error, LASTING) or not is_remote(sessions.store):
                 raise
@@ -117,8 +119,19 @@ async def _opened(sessions: Sessions, told_to_stop: asyncio.Event, answers: int)
                 # Not all nodes at once, when the store is back.
                 await asyncio.wait_for(told_to_stop.wait(), PAUSE * random.uniform(0.5, 1.0))  # noqa: S311
         else:
-            return True
+            return not told_to_stop.is_set()
     return False
+
+
+async def _unless(told_to_stop: asyncio.Event, opening: Coroutine[Any, Any, None]) -> None:
+    """Wait until the store is open; no longer when the worker is to stop, since a server that hangs takes its time."""
+    tasks = asyncio.create_task(opening), asyncio.create_task(told_to_stop.wait())
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    if not tasks[0].cancelled():
+        tasks[0].result()
 
 
 def _answer(pipe: int, answer: Answer) -> None:
