@@ -18,7 +18,7 @@ store that it wraps.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 import msgspec
@@ -48,6 +48,7 @@ __all__ = [
     "Traffic",
     "Watches",
     "WhenFull",
+    "page",
     "power",
 ]
 
@@ -200,6 +201,16 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     node: str | None = None
     accessed_before: float | None = None
 
+    def fits(self, record: Record) -> bool:
+        """Whether `record` is wanted, live or not."""
+        return (
+            self.app in (None, record.app)
+            and self.ref in (None, record.ref)
+            and self.principal in (None, record.principal)
+            and self.node in (None, record.node)
+            and (self.accessed_before is None or record.accessed_at < self.accessed_before)
+        )
+
 
 @runtime_checkable
 class Lists(Protocol):
@@ -299,6 +310,13 @@ class Gathers(Protocol):
     def traffic(self) -> Traffic:
         """How many, in how many."""
         ...
+
+
+def page(records: Iterable[Record], limit: int) -> list[Record]:
+    """The first `limit` records in the order of their refs, and those that share the last one's."""
+    found = sorted(records, key=lambda record: (record.ref, record.app))
+    first = found[:limit]
+    return first + [record for record in found[limit:] if first and record.ref == first[-1].ref]
 
 
 def power(store: object, kind: Callable[..., P]) -> P | None:  # for a type checker, a protocol is no type[P]

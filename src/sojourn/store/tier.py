@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -11,7 +11,7 @@ from sojourn.core.events import Reason
 from sojourn.core.record import Record
 from sojourn.store.base import Ending, Query
 
-__all__ = ["Found", "Left", "Tell", "Tier", "page"]
+__all__ = ["Found", "Left", "Tell", "Tier"]
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -92,10 +92,3 @@ class Tier(Protocol):
     def find(self, query: Query, limit: int, after: str, now: float) -> list[Record]:
         """The first live records that fit, as `Lists`."""
         ...
-
-
-def page(records: Iterable[Record], limit: int) -> list[Record]:
-    """The first `limit` records in the order of their refs, and those that share the last one's."""
-    found = sorted(records, key=lambda record: (record.ref, record.app))
-    first = found[:limit]
-    return first + [record for record in found[limit:] if first and record.ref == first[-1].ref]

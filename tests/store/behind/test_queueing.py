@@ -256,6 +256,12 @@ async def test_a_search_finds_what_is_queued(node: BehindStore, clock: FakeClock
     assert await node.find(Query(ref=after[3].ref, node="n1", app="shop")) == []
 
 
+async def test_a_page_of_nothing_is_empty(node: BehindStore, clock: FakeClock) -> None:
+    assert await node.find(Query(), limit=0) == []
+    await changed(node, await created(node, clock), cart=1)
+    assert await node.find(Query(), limit=0) == []
+
+
 async def test_while_one_has_a_session_to_itself_every_change_is_stored_at_once(
     node: BehindStore, memory: MemoryStore, clock: FakeClock
 ) -> None:

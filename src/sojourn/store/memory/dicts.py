@@ -10,9 +10,9 @@ import msgspec
 from sojourn.core.events import Reason
 from sojourn.core.lifetime import GRACE
 from sojourn.core.record import Record
-from sojourn.store.base import SWEEP_DELAY, Ending, Query
+from sojourn.store.base import SWEEP_DELAY, Ending, Query, page
 from sojourn.store.memory.order import Due, Sorted
-from sojourn.store.tier import Found, Left, Tell, page
+from sojourn.store.tier import Found, Left, Tell
 
 __all__ = ["Dicts"]
 
@@ -164,7 +164,7 @@ class Dicts:
 
     def find(self, query: Query, limit: int, after: str, now: float) -> list[Record]:
         """As `Tier`."""
-        fitting = (each for each in self._among(query, after, now) if each.ref > after and _fits(each, query))
+        fitting = (each for each in self._among(query, after, now) if each.ref > after and query.fits(each))
         if query.principal is not None and query.app is not None:
             return page(fitting, limit)
         found = list(itertools.islice(fitting, limit))
@@ -251,15 +251,3 @@ class Dicts:
             del keys[record.key]
             if not keys:
                 del self._principals[record.principal, record.app]
-
-
-def _fits(record: Record, query: Query) -> bool:
-    return all(
-        (
-            query.app is None or record.app == query.app,
-            query.ref is None or record.ref == query.ref,
-            query.principal is None or record.principal == query.principal,
-            query.node is None or record.node == query.node,
-            query.accessed_before is None or record.accessed_at < query.accessed_before,
-        )
-    )

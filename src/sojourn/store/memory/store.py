@@ -14,9 +14,9 @@ from sojourn.core.events import Reason
 from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
 from sojourn.errors import Conflict, Gone, LimitReached, SettingError, StoreFull
-from sojourn.store.base import BEAT, Beat, Change, Ending, Query, WhenFull
+from sojourn.store.base import BEAT, Beat, Change, Ending, Query, WhenFull, page
 from sojourn.store.memory.dicts import Dicts
-from sojourn.store.tier import Left, Tier, page
+from sojourn.store.tier import Left, Tier
 
 __all__ = ["MemoryStore"]
 

@@ -46,7 +46,8 @@ async def find(scope: Scope, query: Query, limit: int, after: str) -> list[Recor
             while stop < len(entries) and entries[stop].ref == entries[stop - 1].ref:
                 stop += 1
             seen = await asyncio.gather(*(_look(scope, entry) for entry in entries[start:stop]))
-            found += [record for record in seen if record is not None and _fits(record, query, scope.clock())]
+            now = scope.clock()
+            found += [each for each in seen if each is not None and each.expires_at > now and query.fits(each)]
             start = stop
         if len(found) >= limit:
             break
@@ -141,13 +142,3 @@ async def _look(scope: Scope, entry: _Entry) -> Record | None:
         with contextlib.suppress(StoreUnavailable):
             await scope.lane.do(Command(tag, (b"ZREM", index, entry.member), writes=True))
     return None
-
-
-def _fits(record: Record, query: Query, now: float) -> bool:
-    return record.expires_at > now and all(
-        (
-            query.principal is None or record.principal == query.principal,
-            query.node is None or record.node == query.node,
-            query.accessed_before is None or record.accessed_at < query.accessed_before,
-        )
-    )
