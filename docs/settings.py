@@ -32,7 +32,7 @@ def page() -> str:
 def _signature() -> list[str]:
     given = inspect.signature(Sessions.__init__).parameters.values()
     lines = [f"    {name.name}={name.default!r}," for name in given if name.name != "self"]
-    return ["Sessions(", *lines, ")"]
+    return ["from sojourn import Sessions", "", "Sessions(", *lines, ")"]
 
 
 def _described(what: object) -> list[str]:
