@@ -50,6 +50,21 @@ async def test_what_is_asked_in_one_turn_is_one_round_trip(node: Any, clock: Fak
         assert await store.load(touched[0].key, "shop") == records.used(touched[0], clock)
 
 
+async def test_what_ends_in_one_turn_is_claimed_in_one_round_trip_and_forgotten_in_another(
+    node: Any, clock: FakeClock
+) -> None:
+    async with node() as store:
+        made = [records.new(clock) for _ in range(100)]
+        await asyncio.gather(*(store.save(record, over=None) for record in made))
+        with round_trips(store, 1):
+            await asyncio.gather(*(store.end(each.key, "shop", reason="revoked", lease=30) for each in made))
+        with round_trips(store, 1):
+            await asyncio.gather(*(store.forget([each]) for each in made))
+        with round_trips(store, 0):
+            await store.forget([])
+        assert await store.claim(limit=100, lease=30) == []
+
+
 async def test_each_operation_alone_takes_one_round_trip(node: Any, clock: FakeClock) -> None:
     async with node() as store:
         old = records.new(clock)

@@ -47,6 +47,7 @@ class Desk:
         self.writes_apart = Gathering(_carefully(self._write_apart), place=_place)
         self.admissions = Gathering(_carefully(self._admit), place=lambda admission: admission[0].place)
         self.ends = Gathering(_carefully(self._end), place=lambda ending: ending[:2])
+        self.forgets = Gathering(_carefully(self._forget))
 
     async def ask(
         self, lane: Lane, statement: str, values: Callable[[], Sequence[Any]], *, writes: bool = True
@@ -65,18 +66,22 @@ class Desk:
     @property
     def traffic(self) -> Traffic:
         """What was asked here."""
-        gatherings = (self.loads, self._standings, self.writes, self.writes_apart, self.admissions, self.ends)
+        gatherings = (self.loads, self._standings, *self._changing)
         gathered, departed = sum(each.asked for each in gatherings), sum(each.trips for each in gatherings)
         return Traffic(operations=gathered + self._alone, round_trips=departed + self._alone)
 
     async def close(self) -> None:
         """Finish what was asked for, then close all connections."""
-        for gathering in (self.loads, self.admissions, self.ends, self.writes, self.writes_apart):
+        for gathering in (self.loads, *self._changing):
             await gathering.finish()
         if self._tasks:
             await asyncio.wait(self._tasks)
         lanes = (self.reading, self.writing, self.aside)
         await asyncio.gather(*(lane.close() for lane in lanes), *map(part, self.watching))
+
+    @property
+    def _changing(self) -> tuple[Gathering[Any, Any], ...]:
+        return self.admissions, self.ends, self.forgets, self.writes, self.writes_apart
 
     async def _load(self, places: Sequence[tuple[str, str]]) -> Sequence[Record | None]:
         keys, apps = questions.turned(places)
@@ -129,6 +134,11 @@ class Desk:
         columns = questions.turned(ends)
         rows = await self.writing.ask(statements.END, lambda: (*columns, self._now()))
         return _numbered(rows, len(ends))
+
+    async def _forget(self, places: Sequence[tuple[str, str]]) -> Sequence[None]:
+        columns = questions.turned(places)
+        await self.aside.ask(statements.FORGET, lambda: columns)
+        return [None] * len(places)
 
     async def _answer(self, code: int, write: Write) -> bool | Exception:
         if code == DONE:
