@@ -143,7 +143,23 @@ def test_an_address_that_names_no_store_is_refused_in_one_line_that_says_why(url
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["mysql://root:hunter2@db/app", "sqlite://root:hunter2@db/app", "mysql://:hunter2@"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://root:hunter2@db/app",
+        "sqlite://root:hunter2@db/app",
+        "mysql://:hunter2@",
+        "mysql:root:hunter2@db/app",
+        "hunter2@db",
+        "postgresql+asyncpg://db/app?password=hunter2",
+        "postgresql+asyncpg://db/app?user=root&password=p@hunter2",
+        "postgres:root:hunter2@db/app",
+        "postgresql://db:x/app?password=hunter2",
+        "redis:root:hunter2@db/0",
+        "redis://:p@hunter2@db/x",
+        "redis://db/x?password=hunter2",
+    ],
+)
 def test_an_error_shows_no_password(url: str) -> None:
     with pytest.raises(errors.SettingError) as caught:
         open_store(url)

@@ -41,7 +41,9 @@ def open_store(url: str, *, clock: Clock | None = None) -> Store:
     if opener is None:
         meant = get_close_matches(scheme, _OPENERS, 1)
         told = f"did you mean {meant[0]}:" if colon and meant else f"an address starts with {', '.join(_USUAL)}"
-        raise SettingError(f"{_shown(url)!r} names no store; {told}")
+        # How it hides a password cannot be known.
+        shown = f"{scheme if colon else ''}{colon}…" if not {"@", "?"}.isdisjoint(url) else url
+        raise SettingError(f"{shown!r} names no store; {told}")
     return opener(url, clock)
 
 
@@ -160,6 +162,5 @@ SCHEMES = tuple(_OPENERS)
 
 def _shown(url: str) -> str:
     """The address without what may be a password."""
-    scheme, separator, rest = url.partition("://")
-    _, at, host = rest.rpartition("@")
-    return f"{scheme}://…@{host}" if separator and at else url
+    before, at, host = url.rpartition("@")
+    return f"{before.partition(':')[0]}://…@{host}" if at else url
