@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from tests.fixtures.valkeys import PASSWORD, RIGHTS, ValkeyServer, make_certificates, running
 
-from sojourn.errors import SettingError, StoreFull, StoreReadOnly, StoreUnavailable
+from sojourn.errors import SettingError, StoreDenied, StoreFull, StoreReadOnly, StoreUnavailable
 from sojourn.store import Store, open_store
 from sojourn.store.valkey import ValkeyStore
 from sojourn.store.valkey.client.address import Address
@@ -106,6 +106,17 @@ async def test_an_unknown_authority_is_told(tls_server: ValkeyServer, tmp_path: 
         assert "its certificate is not trusted" in str(await refusal(store, clock))
 
 
+async def test_a_file_that_is_not_there_is_told(tmp_path: Path, clock: FakeClock) -> None:
+    store = open_store(f"valkeys://localhost:1?ca={tmp_path}/ca.pem", clock=clock)
+    assert "no file that ?ca=, ?cert= or ?key= names" in str(await refusal(store, clock))
+
+
+async def test_a_database_that_is_not_there_is_told(valkey_server: ValkeyServer, clock: FakeClock) -> None:
+    told = await refusal(open_store(f"valkey://127.0.0.1:{valkey_server.port}/9999", clock=clock), clock)
+    assert isinstance(told, StoreDenied)
+    assert "has no database of that number" in str(told)
+
+
 async def test_a_certificate_for_another_host_is_refused(tmp_path: Path, clock: FakeClock) -> None:
     make_certificates(tmp_path, names=("elsewhere.example",))
     settings = (f"tls-cert-file {tmp_path}/server.pem", f"tls-key-file {tmp_path}/server.key", "tls-auth-clients no")
@@ -186,6 +197,8 @@ async def test_the_time_is_that_of_the_server(valkey_server: ValkeyServer, monke
 
 async def test_a_socket_of_this_machine_will_do(tmp_path: Path, clock: FakeClock) -> None:
     with running(f"unixsocket {tmp_path}/valkey.sock"):
+        while not (tmp_path / "valkey.sock").exists():  # the server has its port a moment before
+            await asyncio.sleep(0.01)
         store = open_store(f"valkey+unix://{tmp_path}/valkey.sock?db=2", clock=clock)
         record = records.new(clock)
         await store.save(record, over=None)

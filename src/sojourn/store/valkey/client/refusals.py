@@ -62,6 +62,8 @@ def explain(error: Exception, where: str, *, wrote: bool = False) -> StoreUnavai
     stopped = OutcomeUnknown if wrote else StoreUnavailable
     if "ACL failure in script" in str(error):
         return stopped(f"Valkey at {where} {_FORBIDDEN}")
+    if "DB index" in str(error):
+        return StoreDenied(f"Valkey at {where} has no database of that number; correct it in the address")
     for kind, ours, meaning in _KINDS:
         if isinstance(error, kind):
             return ours(f"Valkey at {where} {meaning}")
@@ -96,6 +98,8 @@ def unreachable(error: BaseException, where: str) -> StoreUnavailable:
         return StoreUnavailable(f"Valkey at {where}: TLS failed; see whether it speaks TLS, and which")
     if "max number of clients" in text:
         return StoreBusy(f"Valkey at {where} has as many clients as it may have; raise maxclients")
+    if "No such file" in text and not where.startswith("/"):  # a socket would be one
+        return StoreUnavailable(f"Valkey at {where}: there is no file that ?ca=, ?cert= or ?key= names; correct it")
     return StoreUnavailable(f"Valkey at {where} cannot be reached; see whether it runs and the address is right")
 
 
