@@ -197,7 +197,7 @@ async def test_the_time_is_that_of_the_server(valkey_server: ValkeyServer, monke
 
 async def test_a_socket_of_this_machine_will_do(tmp_path: Path, clock: FakeClock) -> None:
     with running(f"unixsocket {tmp_path}/valkey.sock"):
-        while not (tmp_path / "valkey.sock").exists():  # the server has its port a moment before
+        while not (tmp_path / "valkey.sock").exists():  # noqa: ASYNC110 - the server has its port a moment before
             await asyncio.sleep(0.01)
         store = open_store(f"valkey+unix://{tmp_path}/valkey.sock?db=2", clock=clock)
         record = records.new(clock)
