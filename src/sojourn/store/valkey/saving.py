@@ -63,12 +63,7 @@ def _create(scope: Scope, record: Record, now: float, by: str) -> Command:
         layout.tag_of(record.key),
         scripts.CREATE,
         now,
-        record.app,
-        record.key,
-        layout.field(record.ref, record.app),
-        by,
-        layout.pack(record),
-        layout.message(record),
+        *_asked(record, by),
         keys=(scope.place(record.key, record.app),),
     )
 
@@ -78,12 +73,7 @@ def _replace(scope: Scope, record: Record, over: Record, now: float, by: str) ->
         layout.tag_of(record.key),
         scripts.REPLACE,
         now,
-        record.app,
-        record.key,
-        layout.field(record.ref, record.app),
-        by,
-        layout.pack(record),
-        layout.message(record),
+        *_asked(record, by),
         layout.version_of(over),
         over.ref,
         used(record),
@@ -97,12 +87,7 @@ def _move(scope: Scope, record: Record, over: Record, now: float, by: str) -> Co
         layout.tag_of(over.key),
         scripts.MOVE,
         now,
-        record.app,
-        record.key,
-        layout.field(record.ref, record.app),
-        by,
-        layout.pack(record),
-        layout.message(record),
+        *_asked(record, by),
         layout.version_of(over),
         over.ref,
         used(record),
@@ -112,6 +97,12 @@ def _move(scope: Scope, record: Record, over: Record, now: float, by: str) -> Co
         layout.message(over, key=over.key, version=record.version, node=record.node),
         keys=(scope.place(over.key, over.app), scope.place(record.key, record.app)),
     )
+
+
+def _asked(record: Record, by: str) -> tuple[str | bytes, ...]:
+    """What each script that saves is given first."""
+    field = layout.field(record.ref, record.app)
+    return (record.app, record.key, field, by, layout.pack(record), layout.message(record))
 
 
 def _understood(answer: list[Any], record: Record) -> list[Record]:
