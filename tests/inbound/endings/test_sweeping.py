@@ -120,8 +120,6 @@ async def test_a_node_that_dies_before_it_forgets_leaves_the_announcement_to_ano
 
 async def test_a_sweep_runs_by_itself_and_survives_an_outage(make: Make, store: WatchedStore, clock: FakeClock) -> None:
     sessions = make(sweep=Sweep(every=0.001))
-    await Visitor(sessions).ask(sets(a=1))
-    clock.advance(hours=1)
     outages = 0
 
     async def fails_at_first(*_: object) -> None:
@@ -130,8 +128,10 @@ async def test_a_sweep_runs_by_itself_and_survives_an_outage(make: Make, store: 
         if outages == 1:
             raise StoreUnavailable("the store is out of reach; start it")
 
-    store.before["claim"] = fails_at_first
+    store.before["claim"] = fails_at_first  # before anything is asked: a first request lets the sweeps begin
     forgotten = store.pause_after("forget")
+    await Visitor(sessions).ask(sets(a=1))
+    clock.advance(hours=1)
     await sessions.start()
     await forgotten.reached.wait()
     forgotten.opened.set()

@@ -59,9 +59,7 @@ class Schema:
                     max_cached_statement_lifetime=0,
                 )
                 try:
-                    await self._prepare(connection)
-                    if in_order:
-                        await connection.execute("set enable_sort to off")
+                    await self._prepare(connection, in_order=in_order)
                 except BaseException:
                     connection.terminate()
                     raise
@@ -82,8 +80,8 @@ class Schema:
         said = await connection.fetchval("select extract(epoch from clock_timestamp())::float8")
         self._clock.measured(said, asked_at=asked_at, answered_at=time.monotonic())
 
-    async def _prepare(self, connection: Connection) -> None:
-        await connection.execute(self._settings)
+    async def _prepare(self, connection: Connection, *, in_order: bool) -> None:
+        await connection.execute(self._settings + ("; set enable_sort to off" if in_order else ""))
         if not await self._made(connection):
             await self._make(connection)
         await self.ask_time(connection)
