@@ -1,4 +1,4 @@
-"""One served application for all tests that leave it as it was."""
+"""One served application for all tests that leave it as it was, and stores that processes can share."""
 
 from __future__ import annotations
 
@@ -6,8 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.fixtures.postgres import postgres_address, postgres_url, postgres_urls
 from tests.fixtures.servers import Serving, serve
+from tests.fixtures.valkeys import valkey_address, valkey_prefix, valkey_server, valkey_url
 from tests.fixtures.wire import Wire
+
+__all__ = [
+    "postgres_address",
+    "postgres_url",
+    "postgres_urls",
+    "valkey_address",
+    "valkey_prefix",
+    "valkey_server",
+    "valkey_url",
+]
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +48,11 @@ def _nobody_died(request: pytest.FixtureRequest) -> Iterator[None]:
     if "serving" in request.fixturenames:
         serving: Serving = request.getfixturevalue("serving")
         assert '"died"' not in serving.output, serving.output
+
+
+@pytest.fixture(params=["sqlite", "postgres", "valkey"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a store that is fresh and empty, and that several processes can share."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/sessions.db"
+    return str(request.getfixturevalue(f"{request.param}_url"))

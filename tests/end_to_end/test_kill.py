@@ -64,9 +64,9 @@ async def kill(serving: Serving, stop_at: float) -> None:
 
 @pytest.mark.timeout(SECONDS + 60)
 async def test_what_a_killed_worker_had_acknowledged_is_stored(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with serve(tmp_path) as serving:
+    with serve(tmp_path, "tests.fixtures.site:app", "--store", store_url) as serving:
         counters = [Counter(serving.port) for _ in range(CLIENTS)]
         await asyncio.gather(*(counter.begin() for counter in counters))
         stop_at = time.monotonic() + SECONDS
@@ -75,7 +75,7 @@ async def test_what_a_killed_worker_had_acknowledged_is_stored(
     acknowledged = sum(counter.acknowledged for counter in counters)
     with capsys.disabled():
         print(  # noqa: T201 - the figures are a result
-            f"\n{serving.killed} workers killed in {SECONDS:g} s; {CLIENTS} clients: "
+            f"\n{store_url.partition(':')[0]}: {serving.killed} workers killed in {SECONDS:g} s; {CLIENTS} clients: "
             f"{acknowledged} writes acknowledged, "
             f"{sum(c.stored for c in counters)} stored, {sum(c.sent for c in counters)} sent, "
             f"{sum(c.cut for c in counters)} cut off, {sum(c.refused for c in counters)} refused"
