@@ -31,7 +31,7 @@ def page() -> str:
 
 def _signature() -> list[str]:
     given = inspect.signature(Sessions.__init__).parameters.values()
-    lines = [f"    {name.name}={name.default!r}," for name in given if name.name != "self"]
+    lines = [f"    {each.name}={_quoted(each.default)}," for each in given if each.name != "self"]
     return ["from sojourn import Sessions", "", "Sessions(", *lines, ")"]
 
 
@@ -62,7 +62,12 @@ def _fields(kind: type) -> list[str]:
 def _shown(field: dataclasses.Field[object]) -> str:
     if field.default is dataclasses.MISSING:
         return "" if field.default_factory is dataclasses.MISSING else repr(field.default_factory())
-    return str(field.default) if not isinstance(field.default, str) else repr(field.default)
+    return _quoted(field.default)
+
+
+def _quoted(value: object) -> str:
+    """As it is written in code: strings in double quotes."""
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def _texts(kind: type) -> dict[str, str]:
