@@ -12,7 +12,7 @@ from sojourn.errors import StoreBusy, StoreUnavailable
 from sojourn.store.postgres.explain import ANOTHER_SCHEMA, Refused, lost, refused
 from sojourn.store.postgres.schema import Connection, Schema
 
-__all__ = ["Lane", "Row", "part"]
+__all__ = ["Lane", "part"]
 
 Row = asyncpg.Record
 
