@@ -1,12 +1,13 @@
-"""Gathering: what is asked in one turn of the event loop goes to the store together."""
+"""Gathering: what is asked in one turn of the event loop goes to the store together, and ends with that loop."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
-__all__ = ["Gathering"]
+__all__ = ["Gathering", "closed_with_loop"]
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -112,3 +113,22 @@ class Gathering(Generic[Q, A]):
             self._taken -= places
             self._flying.remove(asyncio.current_task())  # type: ignore[arg-type]
             self._depart()
+
+
+def closed_with_loop(close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None]:
+    """Await `close` when the running event loop shuts its generators down, as `asyncio.run` does before it closes it.
+
+    For connections, which nobody can close any more when their loop is closed. It has to be kept until then; its
+    `aclose` closes early, and once.
+    """
+    closing = _closing(close)
+    with contextlib.suppress(StopIteration):  # it has begun, and the loop knows of it
+        closing.__anext__().send(None)
+    return closing
+
+
+async def _closing(close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None]:
+    try:
+        yield
+    finally:
+        await close()

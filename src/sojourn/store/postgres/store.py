@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
 from sojourn.errors import SettingError
 from sojourn.store.base import Beat, Change, Ending, Query, Traffic, WhenFull
+from sojourn.store.gathering import closed_with_loop
 from sojourn.store.postgres import questions, statements
 from sojourn.store.postgres.desk import Desk
 from sojourn.store.postgres.schema import Schema
@@ -22,9 +23,10 @@ from sojourn.store.postgres.watching import watch
 __all__ = ["PostgresStore"]
 
 Desks = dict[asyncio.AbstractEventLoop, Desk]
+Closings = dict[asyncio.AbstractEventLoop, AsyncGenerator[None]]
 
 # Connections of a parent process: to close them here would end them there.
-_inherited: list[Desks] = []
+_inherited: list[tuple[Desks, Closings]] = []
 
 
 class PostgresStore:
@@ -51,6 +53,7 @@ class PostgresStore:
         self._clock = clock if clock is not None else self._server_clock.now
         self._schema = Schema(url, schema, timeout=timeout, clock=self._server_clock)
         self._desks: Desks = {}
+        self._closings: Closings = {}
         self._process = os.getpid()
 
     async def open(self) -> None:
@@ -59,9 +62,10 @@ class PostgresStore:
 
     async def close(self) -> None:
         """As `Opens`, for the event loop that asks: a connection belongs to one, and only there it can be closed."""
-        desk = self._desk()
-        del self._desks[asyncio.get_running_loop()]
-        await desk.close()
+        self._desk()
+        loop = asyncio.get_running_loop()
+        del self._desks[loop]
+        await self._closings.pop(loop).aclose()
 
     async def load(self, key: str, app: str) -> Record | None:
         """As `Store`."""
@@ -150,13 +154,15 @@ class PostgresStore:
     def _desk(self) -> Desk:
         loop = asyncio.get_running_loop()
         if self._process != os.getpid():
-            _inherited.append(self._desks)
-            self._desks, self._process = {}, os.getpid()
+            _inherited.append((self._desks, self._closings))
+            self._desks, self._closings, self._process = {}, {}, os.getpid()
         desk = self._desks.get(loop)
         if desk is None:
             for other in [each for each in self._desks if each.is_closed()]:
                 self._desks.pop(other, None)
+                self._closings.pop(other, None)
             desk = self._desks[loop] = Desk(self._schema, self._clock)
+            self._closings[loop] = closed_with_loop(desk.close)
         return desk
 
 

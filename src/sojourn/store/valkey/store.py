@@ -13,6 +13,7 @@ from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
 from sojourn.errors import StoreBusy
 from sojourn.store.base import Beat, Change, Ending, Query, Traffic, WhenFull
+from sojourn.store.gathering import closed_with_loop
 from sojourn.store.valkey import admission, endings, layout, registers, registry, saving, scripts, searching, watching
 from sojourn.store.valkey.client.address import Address
 from sojourn.store.valkey.client.clock import ServerClock
@@ -59,6 +60,7 @@ class ValkeyStore:
         self._warned: set[str] = set()
         self._making = threading.Lock()
         self._scopes: dict[asyncio.AbstractEventLoop, Scope] = {}
+        self._closings: dict[asyncio.AbstractEventLoop, AsyncGenerator[None]] = {}
         self._process = os.getpid()
 
     async def open(self) -> None:
@@ -210,8 +212,9 @@ class ValkeyStore:
             self._part_from_parent()
             with self._making:
                 for other in [each for each in self._scopes if each.is_closed()]:
-                    del self._scopes[other]
+                    del self._scopes[other], self._closings[other]
                 scope = Scope(Lane(self._address, self._clock, self._warned), self._names, self._clock)
+                self._closings[loop] = closed_with_loop(scope.lane.close)
                 self._scopes[loop] = scope
         return scope
 
@@ -219,8 +222,8 @@ class ValkeyStore:
         """After a fork the connections are the parent's: they are neither used nor closed, only kept."""
         if self._process != os.getpid():
             self._process = os.getpid()
-            _PARENTS.append(self._scopes)
-            self._scopes = {}
+            _PARENTS.append((self._scopes, self._closings))
+            self._scopes, self._closings = {}, {}
             self._making = threading.Lock()  # another thread of the parent's may have held it
 
 
