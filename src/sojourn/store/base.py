@@ -12,6 +12,10 @@ What holds for all of them:
 - **A request that began in time keeps its session**: a record that has expired can still be saved, touched and deleted
   by those who have it, until it is claimed by a sweep.
 
+A store whose answers cost a round trip says so: `remote = True`, a plain attribute of its class. Around such a store
+there is a breaker and, if it can be watched, a near cache; it is opened before the first session, for its clock, and
+waited for at the start.
+
 Which powers a store has is told by `power`, not by `isinstance`: a store around a store (`Around`) has those of the
 store that it wraps.
 """
@@ -72,8 +76,9 @@ class Store(Protocol):
     async def save(self, record: Record, *, over: Record | None) -> None:
         """Put `record` in the place of `over`, in one step. None creates, the same key updates, another key moves.
 
-        `over` is known by its key, ref and version. Raises `Conflict` when its session is stored in another version, or
-        when something is stored where a record is to be created or moved to; `Gone` when its session has ended.
+        A move keeps the first two characters of the key, so that record and stub can rest in one place. `over` is known
+        by its key, ref and version. Raises `Conflict` when its session is stored in another version, or when something
+        is stored where a record is to be created or moved to; `Gone` when its session has ended.
         """
         ...
 
@@ -98,7 +103,11 @@ class Opens(Protocol):
         ...
 
     async def close(self) -> None:
-        """Finish what was asked for and free everything. The store opens again when it is used again."""
+        """Finish what was asked for and free everything, at least for the event loop that asks.
+
+        A connection belongs to one event loop, and can be closed there alone. The store opens again when it is used
+        again.
+        """
         ...
 
 
@@ -158,8 +167,11 @@ class Admits(Protocol):
 
         Beyond that it raises `LimitReached` and stores nothing; or it claims, for the reason `"evicted"` and for
         `lease` seconds, as many others as needed, those created first or those used longest ago, and returns them to
-        be announced and forgotten. Sessions of one principal are counted within one `app`. Never more than `limit` are
-        live, however many sign in at once.
+        be announced and forgotten: in that order, those of one time by their refs. Sessions of one principal are
+        counted within one `app`. Never more than `limit` are live, however many sign in at once.
+
+        `Conflict` and `Gone` come before `LimitReached`: what could not be saved at all meets no limit and evicts
+        nobody. Only when the conflict arises at that very moment, others may have been evicted in vain.
         """
         ...
 
@@ -188,6 +200,8 @@ class Tells(Protocol):
         """The time of the store, in seconds since the epoch: what was measured last, and what has passed since.
 
         The time that has passed is that of the monotonic clock, so a node whose own clock is wrong is right by this.
+        Before the first contact nothing was measured: then it is this machine's time, or `StoreUnavailable`. Who needs
+        the right one opens the store before.
         """
         ...
 
@@ -229,7 +243,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     `number` rises by one for each within a watch: a gap means that some were missed. A move is two changes: the record
     has left the old key (`ended`), and is saved at the new one; both name the new version. `key` is always the record's
-    own, even where another key leads to it.
+    own, even where another key leads to it. An end and an eviction are told when the record is claimed, and again when
+    it is forgotten; what has expired, when it is forgotten.
     """
 
     number: int
