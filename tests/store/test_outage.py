@@ -382,4 +382,13 @@ def test_a_policy_that_cannot_work_is_refused(clock: FakeClock) -> None:
         OutageStore(memory, "read-only")
     with pytest.raises(SettingError, match="'anonymous'"):
         OutageStore(memory, "panic")  # type: ignore[arg-type]
-    assert power(OutageStore(memory, "anonymous"), Recalls) is None
+
+
+def test_it_answers_at_once_only_where_the_store_does(clock: FakeClock) -> None:
+    memory = MemoryStore(clock=clock)
+
+    class Plain:
+        load, save, touch, delete = memory.load, memory.save, memory.touch, memory.delete
+
+    assert power(OutageStore(memory, "anonymous"), Recalls) is not None
+    assert power(OutageStore(Plain(), "anonymous"), Recalls) is None
