@@ -86,9 +86,9 @@ async def test_a_write_whose_connection_breaks_has_an_unknown_outcome(
         await other.execute(f"select pg_terminate_backend({pid})")
         await other.close()
     else:
-        other.terminate()
-        server.stop(signal.SIGQUIT)
+        server.stop(signal.SIGQUIT)  # while the lock is held
         server.start()
+        other.terminate()
     for write in writes:
         with pytest.raises(OutcomeUnknown):
             await write
