@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.fixtures.visitor import Receive, Scope, Send, Visitor, application, e
 from tests.fixtures.watched import Gate, WatchedStore
 
 from sojourn import Session, Sessions
+from sojourn.errors import StoreUnavailable
 from sojourn.inbound.asgi import SessionMiddleware
 
 Make = Callable[..., Sessions]
@@ -149,6 +151,27 @@ async def test_a_creation_that_is_cancelled_while_it_is_stored_is_made_once(
     await visitor.sessions.close()
     assert [record.version for record in await visitor.sessions.find()] == [1]
     assert not visitor.jar
+
+
+async def test_a_change_that_fails_when_its_request_was_cut_off_is_told_in_one_line(
+    visitor: Visitor, store: WatchedStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    await visitor.ask(sets(a=1))
+    gate = Gate()
+
+    async def fails_late(*_: Any) -> None:
+        await gate()
+        raise StoreUnavailable("the store is out of reach; start it")
+
+    store.before["save"] = fails_late
+    asking = asyncio.create_task(visitor.twin().ask(sets(a=2)))
+    await gate.reached.wait()
+    await _cancelled(asking, gate)
+    await visitor.sessions.close()
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == [
+        "what a request that was cut off had changed is not stored: the store is out of reach; start it"
+    ]
 
 
 async def test_a_request_that_waits_for_its_turn_can_be_cancelled(visitor: Visitor, store: WatchedStore) -> None:

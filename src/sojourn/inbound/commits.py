@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from functools import partial
 from typing import Literal
 
@@ -15,7 +16,16 @@ from sojourn.core.merge import Changes, contradictions, refuse_contradictions
 from sojourn.core.outcome import Outcome, Use, conclude
 from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
-from sojourn.errors import Conflict, Gone, LimitReached, OutcomeUnknown, Overtaken, StoreFull, StoreUnavailable
+from sojourn.errors import (
+    Conflict,
+    Gone,
+    LimitReached,
+    OutcomeUnknown,
+    Overtaken,
+    SojournError,
+    StoreFull,
+    StoreUnavailable,
+)
 from sojourn.inbound.doubt import save_again
 from sojourn.inbound.ending import Endings
 from sojourn.inbound.ending.endings import LEASE
@@ -31,6 +41,8 @@ __all__ = ["Commits"]
 # Collisions with other nodes in a row before a commit gives up. Each is one operation; with 10, three of 64,000 saves
 # of one session that two nodes wrote without a pause were given up, with 30 none.
 TRIES = 30
+
+_log = logging.getLogger(__name__)
 
 
 class Commits:
@@ -72,7 +84,11 @@ class Commits:
         writing = asyncio.get_running_loop().create_task(self._write(session, use, found, outcome))
         self._writing.add(writing)
         writing.add_done_callback(self._writing.discard)
-        return await asyncio.shield(writing)
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            writing.add_done_callback(_tell_if_it_failed)
+            raise
 
     async def finish(self) -> None:
         """Wait for what is being written, and write the times of use."""
@@ -283,3 +299,10 @@ def _settle(session: Session, turn: Turn, use: Use, outcome: Outcome) -> Outcome
     elif outcome.write == "delete":
         session.lost()
     return outcome
+
+
+def _tell_if_it_failed(writing: asyncio.Task[Outcome]) -> None:
+    """Say in a line what nobody waits to hear: visitors who leave while the store is away are many."""
+    if not writing.cancelled() and (error := writing.exception()) is not None:
+        unforeseen = None if isinstance(error, SojournError) else error
+        _log.warning("what a request that was cut off had changed is not stored: %s", error, exc_info=unforeseen)
