@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.fixtures.postgres import postgres_address, postgres_url, postgres_urls
 from tests.fixtures.servers import Serving, serve
-from tests.fixtures.valkeys import valkey_address, valkey_prefix, valkey_server, valkey_url
+from tests.fixtures.valkeys import ValkeyServer, valkey_address, valkey_prefix, valkey_server, valkey_url
 from tests.fixtures.wire import Wire
 
 __all__ = [
@@ -22,17 +23,22 @@ __all__ = [
 ]
 
 
-@pytest.fixture(scope="session")
-def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """Two workers that share a SQLite file."""
-    with serve(tmp_path_factory.mktemp("site")) as serving:
+SHARED = ["sqlite", "postgres", "valkey"]
+
+
+@pytest.fixture(scope="session", params=SHARED)
+def serving(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """Two workers that share a store, and ask it each time: what one ends, the other knows at once."""
+    directory = tmp_path_factory.mktemp("site")
+    store = f"sqlite:///{directory}/sessions.db"
+    if request.param == "postgres":
+        address = request.getfixturevalue("postgres_address")
+        store = f"{address}{'&' if '?' in address else '?'}schema=site_{os.getpid()}"
+    elif request.param == "valkey":
+        server: ValkeyServer = request.getfixturevalue("valkey_server")
+        store = f"{server.url}?prefix=site{os.getpid()}"
+    with serve(directory, "tests.fixtures.site:app", "--no-near", store=store) as serving:
         yield serving
-
-
-@pytest.fixture(scope="session")
-def directory(serving: Serving) -> Path:
-    """Where the server keeps its store."""
-    return serving.log.parent
 
 
 @pytest.fixture(autouse=True)

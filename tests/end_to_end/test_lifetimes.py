@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from tests.fixtures.nodes import node
 from tests.fixtures.servers import Serving
+from tests.fixtures.stored import records
 from tests.fixtures.wire import Wire, gates
 
 from sojourn import Lifetime, Sessions
@@ -22,10 +21,10 @@ from sojourn.testing import FakeClock
 class Site:
     """Two nodes on one store, and the clock that both have."""
 
-    def __init__(self, directory: Path, nodes: ExitStack, **settings: Any) -> None:
+    def __init__(self, store: str, nodes: ExitStack, **settings: Any) -> None:
         self.clock = FakeClock()
-        store = f"sqlite:///{directory}/timed.db"
-        self.sessions = [Sessions(store, clock=self.clock, node=f"n{n}", **settings) for n in range(2)]
+        settings = {"clock": self.clock, "near": None, **settings}
+        self.sessions = [Sessions(store, node=f"n{n}", **settings) for n in range(2)]
         self.ports = [nodes.enter_context(node(each)) for each in self.sessions]
 
     def wires(self) -> list[Wire]:
@@ -42,14 +41,9 @@ def at(port: int, wire: Wire) -> Wire:
     return Wire(port, wire.jar)
 
 
-def stored(directory: Path) -> int:
-    with closing(sqlite3.connect(f"file:{directory}/sessions.db?mode=ro", uri=True)) as connection:
-        return int(connection.execute("select count(*) from session").fetchone()[0])
-
-
-async def test_a_session_ends_when_it_is_not_used_for_its_idle_time(tmp_path: Path, nodes: ExitStack) -> None:
+async def test_a_session_ends_when_it_is_not_used_for_its_idle_time(store_url: str, nodes: ExitStack) -> None:
     """R20."""
-    site = Site(tmp_path, nodes)
+    site = Site(store_url, nodes)
     idle = site.sessions[0].lifetime
     assert idle.idle_seconds == 1800
     first, second = site.wires()
@@ -63,9 +57,9 @@ async def test_a_session_ends_when_it_is_not_used_for_its_idle_time(tmp_path: Pa
         assert (await at(port, second).ask("/read")).value["data"] == {}
 
 
-async def test_no_activity_extends_the_absolute_lifetime(tmp_path: Path, nodes: ExitStack) -> None:
+async def test_no_activity_extends_the_absolute_lifetime(store_url: str, nodes: ExitStack) -> None:
     """R21."""
-    site = Site(tmp_path, nodes, lifetime=Lifetime(absolute=60))
+    site = Site(store_url, nodes, lifetime=Lifetime(absolute=60))
     wire = site.wires()[0]
     await wire.ask("/count")
     for second in range(1, 60):
@@ -76,10 +70,10 @@ async def test_no_activity_extends_the_absolute_lifetime(tmp_path: Path, nodes: 
 
 
 async def test_fifty_parallel_requests_at_the_moment_of_a_renewal_make_one_new_id(
-    tmp_path: Path, nodes: ExitStack
+    store_url: str, nodes: ExitStack
 ) -> None:
     """R22."""
-    site = Site(tmp_path, nodes, lifetime=Lifetime(renew=600))
+    site = Site(store_url, nodes, lifetime=Lifetime(renew=600))
     wire = site.wires()[0]
     await wire.ask("/count")
     site.clock.advance(seconds=600)
@@ -104,10 +98,10 @@ async def test_fifty_parallel_requests_at_the_moment_of_a_renewal_make_one_new_i
 
 
 async def test_health_checks_static_files_refusals_and_preflights_neither_create_nor_touch(
-    tmp_path: Path, nodes: ExitStack
+    store_url: str, nodes: ExitStack
 ) -> None:
     """R26."""
-    site = Site(tmp_path, nodes, skip=["/nothing"], lifetime=Lifetime(idle=1200))
+    site = Site(store_url, nodes, skip=["/nothing"], lifetime=Lifetime(idle=1200))
     wire = site.wires()[0]
     await wire.ask("/count")
     for _ in range(150):
@@ -122,9 +116,9 @@ async def test_health_checks_static_files_refusals_and_preflights_neither_create
     assert await site.sessions[0].find() == []
 
 
-async def test_anonymous_requests_without_data_write_nothing(serving: Serving, directory: Path) -> None:
+async def test_anonymous_requests_without_data_write_nothing(serving: Serving) -> None:
     """R27."""
-    before = stored(directory)
+    before = len(await records(serving.store))
 
     async def pass_by() -> None:
         wire = Wire(serving.port)
@@ -133,7 +127,7 @@ async def test_anonymous_requests_without_data_write_nothing(serving: Serving, d
             assert (reply.status, reply.cookies) == (200, {})
 
     await asyncio.gather(*(pass_by() for _ in range(10)))
-    assert stored(directory) == before
+    assert len(await records(serving.store)) == before
 
 
 async def test_a_sign_out_counts_at_every_worker_at_once(serving: Serving) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from pathlib import Path
 
 import pytest
 from tests.fixtures.servers import Serving
+from tests.fixtures.stored import records
 from tests.fixtures.wire import Reply, Wire, gates
 
 CLIENTS, VALUES = 8, 500
@@ -90,22 +89,14 @@ async def test_a_change_deep_inside_is_kept_in_both_workers(serving: Serving) ->
         assert reply.value["data"]["cart"]["items"] == ["0", "1", "2", "3"]
 
 
-def rows(directory: Path) -> list[tuple[object, ...]]:
-    with sqlite3.connect(f"file:{directory}/sessions.db?mode=ro", uri=True) as connection:
-        found = connection.execute("select * from session order by ref").fetchall()
-        found += connection.execute("select seq from sqlite_sequence").fetchall()
-    connection.close()
-    return found
-
-
-async def test_reading_and_undoing_write_nothing(serving: Serving, directory: Path) -> None:
+async def test_reading_and_undoing_write_nothing(serving: Serving) -> None:
     wire = Wire(serving.port)
     await wire.ask("/nested?item=pen")
-    before = rows(directory)
+    before = await records(serving.store)
     for target in ("/read", "/undone", "/who", "/has", "/nothing", "/undone"):
         reply = await wire.ask(target)
         assert (reply.status, reply.cookies) == (200, {})
-    assert rows(directory) == before
+    assert await records(serving.store) == before
 
 
 async def test_an_old_and_a_new_version_of_a_view_destroy_nothing_of_each_other(serving: Serving) -> None:

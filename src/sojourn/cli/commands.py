@@ -86,6 +86,11 @@ def _where(command: Callable[..., None]) -> Callable[..., None]:
     default="fail",
     help="What visitors get while the store is away: an error, the last copy for reading, or no session.",
 )
+@click.option(
+    "--near/--no-near",
+    default=True,
+    help="Serve from memory what is known to be fresh; without, what ends is refused at once by all nodes.",
+)
 @click.option("--route", metavar="NAME", help="This node's name for a balancer that keeps visitors at theirs.")
 @click.option("--metrics", metavar="[HOST:]PORT", help="Where Prometheus finds /metrics.", show_default="nowhere")
 @click.option("--drain", type=Duration(), default="10s", help="How long a stop waits for requests in flight.")

@@ -26,6 +26,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     save: Literal["sync", "async"] = "sync"
     outage: Outage = "fail"
     limit: int | None = None
+    near: bool = True
     route: str | None = None
     metrics: bool = False
 

@@ -38,9 +38,10 @@ from sojourn.store.stack import is_remote
 
 __all__ = ["Commits"]
 
-# Collisions with other nodes in a row before a commit gives up. Each is one operation; with 10, three of 64,000 saves
-# of one session that two nodes wrote without a pause were given up, with 30 none.
-TRIES = 30
+# Collisions with other nodes in a row before a commit gives up. With 10, three of 64,000 saves of one session that two
+# nodes wrote without a pause were given up on SQLite. On PostgreSQL who loses asks twice for each time that the winner
+# asks, so it waits until nobody of the other node does: with 30, some were given up of 62 that each node wrote at once.
+TRIES = 100
 
 _log = logging.getLogger(__name__)
 

@@ -43,6 +43,7 @@ def wrap(app: Application, orders: Orders) -> Wrapped:
         app=orders.app,
         cookie=cookie,
         lifetime=_lifetime(orders),
+        near="remote" if orders.near else None,
         save=orders.save,
         limit=Limit(per_principal=orders.limit) if orders.limit else None,
         outage=orders.outage,
