@@ -188,7 +188,7 @@ def main() -> int:
         )
         try:
             result = asyncio.run(_interruptible(plan, options.keep))
-        except (KeyboardInterrupt, asyncio.CancelledError):
+        except asyncio.CancelledError:
             sys.stderr.write("interrupted; everything that was started has been stopped\n")
             return 130
         results.append(result)
@@ -216,7 +216,8 @@ def _options() -> argparse.Namespace:
 async def _interruptible(plan: Plan, keep: Path | None) -> Result:
     task = asyncio.current_task()
     assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for number in (signal.SIGINT, signal.SIGTERM):  # the first is ignored where a shell started this behind itself
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     with tempfile.TemporaryDirectory(prefix="sojourn-faults-") as directory:
         return await run(plan, keep or Path(directory), _say)
 
