@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from tests.end_to_end.stored import records
 from tests.fixtures.nodes import node
 from tests.fixtures.servers import Serving
-from tests.fixtures.stored import records
 from tests.fixtures.wire import Wire, gates
 
 from sojourn import Lifetime, Sessions

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.end_to_end.stored import records
 from tests.fixtures.servers import Serving
-from tests.fixtures.stored import records
 from tests.fixtures.wire import Reply, Wire, gates
 
 CLIENTS, VALUES = 8, 500

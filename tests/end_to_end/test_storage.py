@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.end_to_end.stored import at_rest, overwrite, records
 from tests.fixtures.servers import Serving
-from tests.fixtures.stored import at_rest, overwrite, records
 from tests.fixtures.visitor import Visitor, everything, sets
 from tests.fixtures.wire import Wire, gates
 
