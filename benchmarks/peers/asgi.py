@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,6 +17,8 @@ from sojourn import Cookie, Sessions
 from sojourn.inbound.asgi import SessionMiddleware
 
 __all__ = ["app"]
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 STORE = os.environ.get("SOJOURN_BENCH_STORE", "")
 
@@ -39,17 +41,19 @@ async def write(request: Request) -> Response:
     return JSONResponse(count(found))
 
 
-def shop(*middleware: Middleware) -> Starlette:
+def shop(*middleware: Middleware, read: Handler = read, write: Handler = write) -> Starlette:
     """The shop on Starlette."""
-    routes = [Route("/plain", plain)]
-    for path, act in (("/{size}", read), ("/{size}", write)):
-        routes.append(Route(path, act, methods=["GET" if act is read else "POST"]))
+    routes = [
+        Route("/plain", plain),
+        Route("/{size}", read, methods=["GET"]),
+        Route("/{size}", write, methods=["POST"]),
+    ]
     return Starlette(routes=routes, middleware=middleware)
 
 
 def bare() -> Starlette:
-    """Nothing around it: every path answers without a session."""
-    return Starlette(routes=[Route("/{path}", plain, methods=["GET", "POST"])])
+    """The same routes with nothing around them: every path answers without a session."""
+    return shop(read=plain, write=plain)
 
 
 def ours(**settings: Any) -> Starlette:
