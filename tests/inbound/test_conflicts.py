@@ -17,7 +17,7 @@ from sojourn.core import events
 from sojourn.core.events import Event
 from sojourn.core.record import Record
 from sojourn.errors import Conflict, Contradiction
-from sojourn.inbound.commits import TRIES
+from sojourn.inbound.keeping.commits import TRIES
 
 Make = Callable[..., Sessions]
 Action = Callable[[Session], Any]

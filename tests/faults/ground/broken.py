@@ -11,7 +11,7 @@ import msgspec
 from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
 from sojourn.errors import Conflict, Gone
-from sojourn.inbound.commits import Commits
+from sojourn.inbound.keeping.commits import Commits
 from sojourn.store.near.copies import Copies
 from sojourn.store.near.watch import Pulse
 

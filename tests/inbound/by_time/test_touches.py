@@ -60,7 +60,7 @@ async def test_nobody_waits_for_a_use_to_be_written(visitor: Visitor, store: Wat
 async def test_uses_are_written_by_themselves_after_a_moment(
     visitor: Visitor, store: WatchedStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sojourn.inbound.touches.DELAY", 0)
+    monkeypatch.setattr("sojourn.inbound.keeping.touches.DELAY", 0)
     await visitor.ask(sets(a=1))
     clock.advance(seconds=60)
     written = store.after["touch"] = Gate()
@@ -72,7 +72,7 @@ async def test_uses_are_written_by_themselves_after_a_moment(
 async def test_a_use_that_comes_while_others_are_written_is_written_too(
     visitor: Visitor, store: WatchedStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sojourn.inbound.touches.DELAY", 0)
+    monkeypatch.setattr("sojourn.inbound.keeping.touches.DELAY", 0)
     other = Visitor(visitor.sessions)
     await visitor.ask(sets(a=1))
     await other.ask(sets(a=1))

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sojourn import Cookie
-from sojourn.inbound.tracking import CookieTracking
+from sojourn.inbound.tracking.cookies import CookieTracking
 
 TRACKING = CookieTracking(Cookie.development(), None)
 ID = "A" * 43

@@ -12,10 +12,10 @@ from typing import Any
 from sojourn.core.lifetime import Clock
 from sojourn.core.session import Session
 from sojourn.errors import Occupied, ResponseStarted, SessionEnded, SettingError
-from sojourn.inbound.commits import Commits
-from sojourn.inbound.lease import Lease
-from sojourn.inbound.settings import lacks
-from sojourn.inbound.turns import Turn, Turns
+from sojourn.inbound.keeping.commits import Commits
+from sojourn.inbound.keeping.lease import Lease
+from sojourn.inbound.keeping.rules import lacks
+from sojourn.inbound.keeping.turns import Turn, Turns
 from sojourn.store.base import Leases, Store, power
 
 __all__ = ["Keeper"]

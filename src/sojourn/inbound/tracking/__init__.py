@@ -1,0 +1,1 @@
+"""Tracking: the ways in which a session's id travels with a visitor."""
