@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Iterator, MutableMapping
+from collections.abc import Awaitable, Iterable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar
 
 from sojourn.core import codec
+from sojourn.core.attributes.contents import Contents
+from sojourn.core.attributes.mapping import AttributeMapping
 from sojourn.core.codec import Attributes, Packed
-from sojourn.core.contents import Contents
 from sojourn.core.ids import SessionId, new_ref
 from sojourn.core.keeper import Keeper, Right, Stage
 from sojourn.core.lifetime import Lifetime
@@ -19,10 +19,8 @@ from sojourn.errors import NotStorable, OutsideRequest, ResponseStarted, Session
 
 __all__ = ["Session", "Stage"]
 
-T = TypeVar("T")
 
-
-class Session(MutableMapping[str, Any]):
+class Session(AttributeMapping):
     """A visitor's session: a mapping of attribute names to values, valid during one request.
 
     Nothing needs to be saved or marked: what has changed is found by comparing bytes, nested changes too. A session
@@ -72,53 +70,8 @@ class Session(MutableMapping[str, Any]):
         if told is not None:
             self._told = told
 
-    # --- the mapping ---------------------------------------------------------------------------------------------
-
-    def __getitem__(self, name: str) -> Any:
-        return self._use().get(name)
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        contents = self._use()
-        _check_name(name)
-        if self._record is None and self._stage is Stage.STARTED:
-            raise ResponseStarted("a session cannot be created after the response has started; set it before")
-        contents.set(name, value)
-
-    def __delitem__(self, name: str) -> None:
-        self._use().delete(name)
-
-    def __contains__(self, name: object) -> bool:
-        try:
-            self[name]  # type: ignore[index]  # what cannot be read is absent, so it has to be tried
-        except KeyError:
-            return False
-        return True
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._use().names())
-
-    def __len__(self) -> int:
-        return len(self._use().names())
-
-    def clear(self) -> None:
-        """Take all attributes out that can be read."""
-        contents = self._use()
-        for name in contents.names():  # one look at each; the mixin looks at all before it takes out each
-            contents.delete(name)
-
     def __repr__(self) -> str:
         return f"<Session {self._record.ref}>" if self._record is not None else "<Session, not stored>"
-
-    def view(self, kind: type[T], *, at: str | None = None) -> T:
-        """The attribute named `at` (else the name of the class) as an object of the dataclass or Struct `kind`.
-
-        Where nothing is stored, an object of defaults; looking at it stores nothing. What is changed in it is kept,
-        field by field: fields that the class does not know stay as they are. The same object for the same name.
-        Raises `ViewMismatch` when the stored data does not fit.
-        """
-        if at is not None:
-            _check_name(at)
-        return self._use().view(kind.__name__ if at is None else at, kind)  # type: ignore[no-any-return]
 
     # --- who and when --------------------------------------------------------------------------------------------
 
@@ -371,6 +324,10 @@ class Session(MutableMapping[str, Any]):
                 self._contents = Contents(None)
         return self._contents
 
+    def _begin(self) -> None:
+        if self._record is None and self._stage is Stage.STARTED:
+            raise ResponseStarted("a session cannot be created after the response has started; set it before")
+
     def _look(self) -> None:
         self._looked = True
         if self._ended:
@@ -386,11 +343,3 @@ class Session(MutableMapping[str, Any]):
         self._look()
         if self._stage is Stage.STARTED:
             raise ResponseStarted(f"{what} needs a cookie, and the response has started; do it before")
-
-
-def _check_name(name: object) -> None:
-    """Raise `NotStorable` for what cannot name an attribute."""
-    if type(name) is not str:
-        raise NotStorable(f"session[{name!r}]", "the name of an attribute is a str")
-    if not name.isascii():
-        codec.pack(name, f"session[{name!r}]")  # refuses text that no store could keep

@@ -17,10 +17,9 @@ from sojourn.core.lifetime import Clock, Lifetime
 from sojourn.core.record import Record, is_text
 from sojourn.core.session import Session, Stage
 from sojourn.errors import SessionEnded, SettingError
-from sojourn.inbound.keeping.commits import Commits
 from sojourn.inbound.ending import Endings, Limit, Sweep, Sweeper
+from sojourn.inbound.keeping.commits import Commits
 from sojourn.inbound.keeping.keeper import Keeper
-from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.keeping.rules import (
     Choices,
     Rules,
@@ -31,6 +30,7 @@ from sojourn.inbound.keeping.rules import (
     lacks,
     near_of,
 )
+from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.tracking.cookies import CookieTracking
 from sojourn.store.base import Flushes, Lists, Opens, Query, Recalls, Store, Sweeps, power
 from sojourn.store.behind import Behind

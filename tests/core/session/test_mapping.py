@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.core.records import holding, packed, record, unpacked
 
 from sojourn.core import codec
-from sojourn.core.contents import Contents
+from sojourn.core.attributes.contents import Contents
 from sojourn.core.merge import merge
 from sojourn.core.record import Record
 from sojourn.core.session import Session

@@ -26,13 +26,13 @@ from sojourn.errors import (
     StoreFull,
     StoreUnavailable,
 )
-from sojourn.inbound.keeping.doubt import save_again
 from sojourn.inbound.ending import Endings
 from sojourn.inbound.ending.endings import LEASE
-from sojourn.inbound.listeners import Listeners
+from sojourn.inbound.keeping.doubt import save_again
 from sojourn.inbound.keeping.rules import Rules
 from sojourn.inbound.keeping.touches import Touches
 from sojourn.inbound.keeping.turns import Turn, Turns
+from sojourn.inbound.listeners import Listeners
 from sojourn.store.base import Admits, Ending, Moves, Opens, Store, power
 from sojourn.store.stack import is_remote
 

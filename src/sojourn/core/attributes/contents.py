@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from sojourn.core import codec
+from sojourn.core.attributes.view import View
 from sojourn.core.codec import Attributes, Packed
 from sojourn.core.merge import Changes, FieldChanges
-from sojourn.core.view import View
 from sojourn.errors import Contradiction, NotStorable, Unreadable, ViewMismatch
 
 __all__ = ["Contents"]
