@@ -13,7 +13,7 @@ from tests.inbound.exclusive.conftest import Slow, increment, increment_at_once,
 
 from sojourn import Session, Sessions
 from sojourn.errors import Conflict, LeaseLost
-from sojourn.inbound import lease
+from sojourn.inbound.keeping import lease
 from sojourn.store.behind import Behind, BehindStore
 from sojourn.testing import FakeClock
 
