@@ -193,6 +193,10 @@ class Session(AttributeMapping):
         record = self._record
         return self._owed_id if record is not None and self._owed_id and self._owed_id.key == record.key else None
 
+    def kept_by(self, keeper: Keeper) -> None:
+        """Have `keeper` carry out `save` and `exclusive` from now on."""
+        self._keeper = keeper
+
     def rebind(self) -> None:
         """Tell the visitor the id that came, with the route of this node."""
         self._owed_id = self._given

@@ -31,7 +31,8 @@ from sojourn.inbound.keeping.rules import (
     near_of,
 )
 from sojourn.inbound.listeners import Listeners
-from sojourn.inbound.tracking.cookies import CookieTracking
+from sojourn.inbound.tracking.cookies import CookieTracking, Headers
+from sojourn.inbound.tracking.request import Request
 from sojourn.store.base import Flushes, Lists, Opens, Query, Recalls, Store, Sweeps, power
 from sojourn.store.behind import Behind
 from sojourn.store.near import Near
@@ -140,16 +141,17 @@ class Sessions:
 
     # --- a request -----------------------------------------------------------------------------------------------
 
-    def recall(self, headers: Sequence[bytes], path: str = "/") -> Session | None:
+    def recall(self, request: Request) -> Session | None:
         """The session of a request for which nobody has to be asked; None when it has to be opened.
 
-        `headers`: the values of its Cookie headers. Nobody is asked where there is no session, and where a copy is at
-        hand that is as new as what the visitor has seen.
+        Nobody is asked where there is no session, and where a copy is at hand that is as new as what the visitor has
+        seen. Any thread may call it.
         """
-        if self._skip and path.startswith(self._skip):
+        if self._skip and request.path.startswith(self._skip):
             session = Session(None, self._clock())
             session.advance(Stage.SKIPPED)
             return session
+        headers = request.cookies
         if self._recalls is not None and (carried := self._tracking.glance(headers)) is not None:
             given, route, told = carried
             record = self._recalls.recall(given.key, self._app, told)
@@ -161,14 +163,14 @@ class Sessions:
                 return None
         return Session(None, self._clock(), self._keeper)
 
-    async def open(self, headers: Sequence[bytes]) -> Session:
-        """The session of a request with these Cookie headers. Raises `StoreUnavailable`.
+    async def open(self, request: Request) -> Session:
+        """The session of a request. Raises `StoreUnavailable`.
 
-        Asks the store only when one of them carries an id that can be ours.
+        Asks the store only when the request carries an id that can be ours.
         """
         if self._sweeper is not None:
             self._sweeper.start()
-        ids, told = self._tracking.read(headers)
+        ids, told = self._tracking.read(request.cookies)
         if len(ids) > 1 and self.cookie.prefixed:
             # Browsers keep one cookie of such a name: one of these was forged, and it cannot be told which (R09).
             if self._listeners:
@@ -184,8 +186,8 @@ class Sessions:
             self._listeners.tell(events.SessionAbsent(ref="", app=self._app))
         return Session(None, self._clock(), self._keeper, given=first)
 
-    async def commit(self, session: Session, *, failed: bool = False, counts: bool = True) -> list[bytes]:
-        """Carry out what the request did with its session. Returns the values of the Set-Cookie headers to send.
+    async def commit(self, session: Session, *, failed: bool = False, counts: bool = True) -> Headers:
+        """Carry out what the request did with its session. Returns the headers that tell the visitor of it.
 
         `failed`: the handler raised or answered 500 or above. `counts`: whether it puts off the end though it changed
         nothing. Can be called again for what comes later in the same request. Raises `NotStorable`, `Contradiction`,

@@ -13,7 +13,12 @@ from sojourn.core.outcome import Outcome
 from sojourn.core.session import Session
 from sojourn.errors import SettingError
 
-__all__ = ["CookieTracking"]
+__all__ = ["CookieTracking", "Headers"]
+
+Headers = list[tuple[bytes, bytes]]
+"""Names in lower case, and values."""
+
+SET = b"set-cookie"
 
 _ROUTE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LONGEST_VERSION = 15  # digits: any such number is exact in every language that may look at it
@@ -61,17 +66,17 @@ class CookieTracking:
         text = route.decode("latin-1")
         return (given, text) if _ROUTE.fullmatch(text) else None
 
-    def write(self, session: Session, outcome: Outcome) -> list[bytes]:
-        """The values of the Set-Cookie headers that tell the visitor of `outcome`."""
+    def write(self, session: Session, outcome: Outcome) -> Headers:
+        """The headers that tell the visitor of `outcome`."""
         cookie = self.cookie
         if outcome.clear:
-            return [cookie.clear(cookie.name), cookie.clear(cookie.version_name)]
-        lines = []
+            return [(SET, cookie.clear(cookie.name)), (SET, cookie.clear(cookie.version_name))]
+        lines: Headers = []
         given_out = outcome.set_id or session.owed_id
         if given_out is not None:
-            lines.append(cookie.set(cookie.name, self._spell(given_out)))
+            lines.append((SET, cookie.set(cookie.name, self._spell(given_out))))
         if outcome.set_version is not None:
-            lines.append(cookie.set(cookie.version_name, str(outcome.set_version)))
+            lines.append((SET, cookie.set(cookie.version_name, str(outcome.set_version))))
         return lines
 
     @cached_property

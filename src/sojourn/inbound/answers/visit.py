@@ -1,0 +1,117 @@
+"""Visit: one request and its session, until the answer is over; the same steps on every framework's side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sojourn.core.keeper import Keeper
+from sojourn.core.session import Session, Stage
+from sojourn.errors import Contradiction, SessionError, SojournError, StoreError
+from sojourn.inbound.answers.headers import told, varied
+from sojourn.inbound.sessions import Sessions
+from sojourn.inbound.tracking.cookies import Headers
+from sojourn.inbound.tracking.request import Request
+
+__all__ = ["Visit"]
+
+
+class Visit:
+    """What a framework's side does with a session, step by step.
+
+    1. `recall`, and where that is not enough `open`; then the application has `session`.
+    2. When its answer is about to start: `passes`, and where that is not enough `start`; the headers are as they say.
+    3. When the answer is over: `finish`, unless it is `over` already; and `close` in any case.
+
+    Only `open`, `start` and `finish` ever wait for a store.
+    """
+
+    session: Session
+    started = False
+    """Whether the answer has started, so that no cookie can be sent any more."""
+    refused = False
+    """Whether another answer has taken the place of the application's: nothing more is stored."""
+    lasting = False
+    """Whether it lasts for as long as the visitor likes, as a WebSocket does: its end is a use of the session, too."""
+    _failed = False
+
+    def __init__(self, sessions: Sessions, request: Request) -> None:
+        """`request`: what of it tells whose it is."""
+        self.sessions = sessions
+        self.request = request
+
+    def recall(self, keeper: Keeper | None = None) -> bool:
+        """Whether the session is there without asking anybody. `keeper`: carries out what it asks for meanwhile."""
+        session = self.sessions.recall(self.request)
+        if session is None:
+            return False
+        self.session = session
+        if keeper is not None:
+            session.kept_by(keeper)
+        return True
+
+    async def open(self, keeper: Keeper | None = None) -> None:
+        """Get the session from the store. Raises `StoreUnavailable`."""
+        self.session = await self.sessions.open(self.request)
+        if keeper is not None:
+            self.session.kept_by(keeper)
+
+    def passes(self) -> bool:
+        """Whether the answer can start as it is, but for what `varies` says: nothing is to be stored or told."""
+        session = self.session
+        if session.stage is Stage.SKIPPED:
+            return True
+        if session.looked or self.sessions.touches_always:
+            rests = self.sessions.rests(session)
+            self.started = True
+            if not rests:
+                return False
+        self.started = True
+        session.advance(Stage.STARTED)
+        return True
+
+    def varies(self, headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+        """The headers of an answer that `passes`."""
+        return varied(headers) if self.session.looked else [*headers]
+
+    async def start(self, headers: Iterable[tuple[bytes, bytes]], *, status: int) -> Headers:
+        """Carry out what the application did with the session, and return the headers that tell of it.
+
+        Raises what `Sessions.commit` raises: after a `StoreError` or `Contradiction` the visitor is to be told of that
+        instead; after another `SessionError` the application, which may answer something else.
+        """
+        self._failed = status >= 500
+        counts = status != 401 and self.request.method != "OPTIONS"
+        try:
+            lines = await self.sessions.commit(self.session, failed=self._failed, counts=counts)
+        except (StoreError, Contradiction):
+            self.refused = True
+            raise
+        except SessionError:
+            self.started = False
+            raise
+        self.session.advance(Stage.STARTED)
+        return told(headers, lines) if self.session.looked or lines else [*headers]
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to be carried out."""
+        session = self.session
+        if self.refused or not session.looked:
+            return True
+        return session.stage is Stage.STARTED and not self.lasting and session.pristine
+
+    async def finish(self, *, failed: bool) -> None:
+        """Carry out what came after the answer had started, or without any. `failed`: the application raised."""
+        if self.refused:
+            return
+        self.session.advance(Stage.STARTED)
+        try:
+            await self.sessions.commit(self.session, failed=failed or self._failed, counts=self.lasting)
+        except SojournError:
+            # Nobody can be told any more but the log of the server; unless it has something worse to tell.
+            if not failed:
+                raise
+
+    def close(self) -> None:
+        """The request is over: the session refuses further use."""
+        self.sessions.close_session(self.session)
