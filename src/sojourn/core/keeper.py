@@ -3,14 +3,49 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Protocol
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from sojourn.core.session import Session
 
-__all__ = ["Keeper", "Right", "Stage"]
+__all__ = ["Exclusive", "Keeper", "Right", "Stage"]
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+class Exclusive:
+    """A block in which others are kept out: `async with` it, or `with` it where the framework is sync."""
+
+    __slots__ = ("_block", "_run")
+
+    def __init__(self, block: AbstractAsyncContextManager[None], run: Run | None = None) -> None:
+        """`run`: how sync code waits for async code; None where that is not wanted."""
+        self._block = block
+        self._run = run
+
+    async def __aenter__(self) -> None:
+        await self._block.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._block.__aexit__(kind, error, trace)
+
+    def __enter__(self) -> None:
+        self._wait(self._block.__aenter__)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._wait(self._block.__aexit__, kind, error, trace)
+
+    def _wait(self, act: Callable[..., Coroutine[Any, Any, Any]], *given: Any) -> None:
+        if self._run is None:
+            raise TypeError("this session belongs to async code: write `async with session.exclusive()`")
+        self._run(act(*given))
 
 
 class Keeper(Protocol):
@@ -20,7 +55,7 @@ class Keeper(Protocol):
         """Store the changes."""
         ...
 
-    def exclusive(self, session: Session, *, wait: float) -> AbstractAsyncContextManager[None]:
+    def exclusive(self, session: Session, *, wait: float) -> Exclusive:
         """Keep those out who ask for the same, as long as the context lasts."""
         ...
 

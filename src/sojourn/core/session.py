@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable
-from contextlib import AbstractAsyncContextManager
 
 from sojourn.core import codec
 from sojourn.core.attributes.contents import Contents
 from sojourn.core.attributes.mapping import AttributeMapping
 from sojourn.core.codec import Attributes, Packed
 from sojourn.core.ids import SessionId, new_ref
-from sojourn.core.keeper import Keeper, Right, Stage
+from sojourn.core.keeper import Exclusive, Keeper, Right, Stage
 from sojourn.core.lifetime import Lifetime
 from sojourn.core.merge import Changes, FieldChanges
 from sojourn.core.outcome import at_rest
@@ -149,11 +148,14 @@ class Session(AttributeMapping):
         self._contents = None
 
     def save(self) -> Awaitable[None]:
-        """Store the changes now. For `save="manual"`, WebSockets and long responses; otherwise nobody needs it."""
+        """Store the changes now. For `save="manual"`, WebSockets and long responses; otherwise nobody needs it.
+
+        Async code awaits it; in sync frameworks they are stored when it returns.
+        """
         return self._kept().save(self)
 
-    def exclusive(self, *, wait: float = 5.0) -> AbstractAsyncContextManager[None]:
-        """Have the session to oneself: `async with session.exclusive(): session["n"] += 1`.
+    def exclusive(self, *, wait: float = 5.0) -> Exclusive:
+        """Have the session to oneself: `async with session.exclusive(): session["n"] += 1`; `with` in sync frameworks.
 
         Whoever else asks for that waits until the block is over, `wait` seconds at most; what those do who do not ask
         is merged as ever. The session is then as it is stored now: what was changed before is stored first, and an

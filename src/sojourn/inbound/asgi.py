@@ -8,6 +8,7 @@ from typing import Any
 
 from sojourn.core.session import Stage
 from sojourn.errors import SojournError, StoreError
+from sojourn.inbound.answers.headers import varied
 from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
 from sojourn.inbound.sessions import Sessions
@@ -125,7 +126,7 @@ class _Answer(Visit):
         if not self.passes():
             return self._start(message)
         if self.session.looked:
-            message = {**message, "headers": self.varies(message.get("headers") or ())}
+            message = {**message, "headers": varied(message.get("headers") or ())}
         return self._send(message)
 
     async def _start(self, message: Message) -> None:

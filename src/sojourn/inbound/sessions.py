@@ -127,7 +127,7 @@ class Sessions:
         sweeps = power(self.store, Sweeps)
         self._sweeper = None if sweeps is None else Sweeper(sweeps, self._endings, self.sweeping, rules.clock)
         self._commits = Commits(self.store, rules, self._listeners, self._endings)
-        self._keeper = Keeper(self.store, self._commits, rules.clock)
+        self.keeper = Keeper(self.store, self._commits, rules.clock)
 
     @property
     def app(self) -> str:
@@ -161,7 +161,7 @@ class Sessions:
         for header in headers:
             if self._name in header:
                 return None
-        return Session(None, self._clock(), self._keeper)
+        return Session(None, self._clock(), self.keeper)
 
     async def open(self, request: Request) -> Session:
         """The session of a request. Raises `StoreUnavailable`.
@@ -184,7 +184,7 @@ class Sessions:
             first = first or given
         if first is not None and self._listeners:
             self._listeners.tell(events.SessionAbsent(ref="", app=self._app))
-        return Session(None, self._clock(), self._keeper, given=first)
+        return Session(None, self._clock(), self.keeper, given=first)
 
     async def commit(self, session: Session, *, failed: bool = False, counts: bool = True) -> Headers:
         """Carry out what the request did with its session. Returns the headers that tell the visitor of it.
@@ -249,7 +249,7 @@ class Sessions:
         """Finish what is being written, and close the store."""
         if self._sweeper is not None:
             await self._sweeper.stop()
-        await self._keeper.finish()
+        await self.keeper.finish()
         await self._commits.finish()
         if (opens := power(self.store, Opens)) is not None:
             await opens.close()
@@ -317,7 +317,7 @@ class Sessions:
         found = await self.find(ref=ref)
         if not found:
             raise SessionEnded(f"there is no session {ref}")
-        session = Session(found[0], self._clock(), self._keeper)
+        session = Session(found[0], self._clock(), self.keeper)
         self._held.add(id(session))
         session.advance(Stage.STARTED)
         try:
@@ -334,7 +334,7 @@ class Sessions:
         return await self._recalls.fetch(given.key, self._app, told)
 
     def _begin(self, record: Record, given: SessionId, told: int | None, route: str) -> Session:
-        session = Session(record, self._clock(), self._keeper, given=given, told=told)
+        session = Session(record, self._clock(), self.keeper, given=given, told=told)
         self._held.add(id(session))
         listeners = self._listeners
         if told is not None and told > record.version and listeners:

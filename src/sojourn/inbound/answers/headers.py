@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sojourn.inbound.tracking.cookies import Headers
 
-__all__ = ["told", "varied"]
+__all__ = ["as_bytes", "as_text", "told", "varied"]
 
 # How a header ends that allows storing: those for some caches alone (`CDN-Cache-Control` …) win over the general one
 # there (RFC 9213 §2.2).
@@ -36,3 +36,13 @@ def varied(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
         fields.append(b"Cookie")
     kept.append((b"vary", b", ".join(fields)))
     return kept
+
+
+def as_bytes(headers: Iterable[tuple[str, str]]) -> Headers:
+    """Headers as bytes, of the text that WSGI and its kin have (PEP 3333: latin-1)."""
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+def as_text(headers: Headers) -> list[tuple[str, str]]:
+    """Headers as that text."""
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sojourn.core.keeper import Keeper
 from sojourn.core.session import Session, Stage
 from sojourn.errors import Contradiction, SessionError, SojournError, StoreError
-from sojourn.inbound.answers.headers import told, varied
+from sojourn.inbound.answers.headers import told
 from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.tracking.cookies import Headers
 from sojourn.inbound.tracking.request import Request
@@ -56,7 +56,7 @@ class Visit:
             self.session.kept_by(keeper)
 
     def passes(self) -> bool:
-        """Whether the answer can start as it is, but for what `varies` says: nothing is to be stored or told."""
+        """Whether the answer can start as it is, `varied` where the session was looked at: nothing is to be stored."""
         session = self.session
         if session.stage is Stage.SKIPPED:
             return True
@@ -68,10 +68,6 @@ class Visit:
         self.started = True
         session.advance(Stage.STARTED)
         return True
-
-    def varies(self, headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-        """The headers of an answer that `passes`."""
-        return varied(headers) if self.session.looked else [*headers]
 
     async def start(self, headers: Iterable[tuple[bytes, bytes]], *, status: int) -> Headers:
         """Carry out what the application did with the session, and return the headers that tell of it.

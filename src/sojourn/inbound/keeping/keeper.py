@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from sojourn.core.keeper import Exclusive
 from sojourn.core.lifetime import Clock
 from sojourn.core.session import Session
 from sojourn.errors import Occupied, ResponseStarted, SessionEnded, SettingError
@@ -42,13 +43,13 @@ class Keeper:
         await self._commits.commit(session, session.changes(), counts=True)
         _refuse_ended(session)
 
-    def exclusive(self, session: Session, *, wait: float) -> AbstractAsyncContextManager[None]:
+    def exclusive(self, session: Session, *, wait: float) -> Exclusive:
         """As `Session.exclusive`."""
         if self._leases is None:
             raise SettingError(f"session.exclusive(): {lacks(self._store, 'hold', 'Leases')}")
         if not wait >= 0:  # nor NaN
             raise SettingError(f"session.exclusive(wait={wait!r}): give a number of seconds, 0 or more")
-        return self._exclusive(self._leases, session, wait)
+        return Exclusive(self._exclusive(self._leases, session, wait))
 
     async def finish(self) -> None:
         """Wait for blocks that were cancelled while they ended."""

@@ -1,0 +1,75 @@
+"""Bridge: sessions as a sync framework's side uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Generator, Iterable
+from contextvars import copy_context
+from functools import partial
+from typing import Any
+
+from sojourn.core.keeper import Exclusive, Keeper
+from sojourn.core.session import Session
+from sojourn.inbound.answers.visit import Visit
+from sojourn.inbound.bridge.loop import at_exit, wait
+from sojourn.inbound.sessions import Sessions
+from sojourn.inbound.tracking.cookies import Headers
+from sojourn.inbound.tracking.request import Request
+
+__all__ = ["Bridge"]
+
+
+class Bridge:
+    """The steps of a `Visit`, for code that cannot await. What needs no store does not leave its thread."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        """`sessions`: are closed when the process ends."""
+        self.sessions = sessions
+        at_exit(sessions.close)
+
+    def open(self, request: Request) -> Visit:
+        """A visit whose session is there. Raises `StoreUnavailable`."""
+        visit = Visit(self.sessions, request)
+        keeper = _Waiting(self.sessions.keeper)
+        if not visit.recall(keeper):
+            wait(visit.open(keeper))
+        return visit
+
+    def start(self, visit: Visit, headers: Iterable[tuple[bytes, bytes]], *, status: int) -> Headers:
+        """As `Visit.start`; for an answer that does not pass."""
+        return wait(visit.start(headers, status=status))
+
+    def finish(self, visit: Visit, *, failed: bool = False) -> None:
+        """The answer is over; as `Visit.finish` and `Visit.close`."""
+        try:
+            if not visit.over:
+                wait(visit.finish(failed=failed))
+        finally:
+            visit.close()
+
+
+class _Waiting:
+    """Carries out what a session asks for while its request goes on, and returns when that is done."""
+
+    __slots__ = ("_keeper", "_run")
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._run = partial(wait, context=copy_context())  # one for all, so that a block within a block is part of it
+
+    def save(self, session: Session) -> Awaitable[None]:
+        self._run(_completed(self._keeper.save(session)))
+        return _Done()
+
+    def exclusive(self, session: Session, *, wait: float) -> Exclusive:
+        return Exclusive(self._keeper.exclusive(session, wait=wait), self._run)
+
+
+async def _completed(work: Awaitable[None]) -> None:
+    await work
+
+
+class _Done(Awaitable[None]):
+    """What was waited for already."""
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        yield from ()

@@ -1,0 +1,115 @@
+"""The event loop that the sync code of a process shares, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from contextvars import Context, copy_context
+from multiprocessing.util import Finalize
+from typing import Any, Generic, TypeVar
+from weakref import WeakMethod
+
+from sojourn.errors import SettingError
+from sojourn.inbound.bridge.surroundings import check
+
+__all__ = ["at_exit", "wait"]
+
+T = TypeVar("T")
+
+PATIENCE = 10.0  # seconds for what is closed at the end of a process: a supervisor kills who takes longer
+
+
+def wait(work: Coroutine[Any, Any, T], *, context: Context | None = None) -> T:
+    """Run `work` in the event loop of this process, and return what it returns or raise what it raises.
+
+    For sync code that asks `Sessions` something: `wait(sessions.find(principal="alice"))`. The loop begins with the
+    first call, and anew after a fork. Whoever is interrupted while waiting leaves the work to be finished. `context`:
+    what it runs in; else a copy of the caller's. Raises `SettingError` where no thread can run beside this one, or when
+    it is called from the loop itself, which would wait for ever.
+    """
+    loop = _begun()
+    if _thread is threading.current_thread():
+        work.close()
+        raise SettingError("wait(…) was called in the event loop of the bridge, as listeners are; use await there")
+    call = _Call(work, context if context is not None else copy_context())
+    loop.call_soon_threadsafe(call.begin)
+    return call.wait()
+
+
+def at_exit(act: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Have `act`, a method of what is still there then, done in the loop before the process ends, if the loop runs."""
+    _last.append(WeakMethod(act))
+
+
+class _Call(Generic[T]):
+    """One piece of work, and the thread that waits for it. A lock is a third of the price of a Future."""
+
+    __slots__ = ("_context", "_done", "_task", "_work")
+
+    def __init__(self, work: Coroutine[Any, Any, T], context: Context) -> None:
+        self._work = work
+        self._context = context
+        self._done = threading.Lock()
+        self._done.acquire()
+
+    def begin(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._work, context=self._context)
+        self._task.add_done_callback(lambda _: self._done.release())
+
+    def wait(self) -> T:
+        self._done.acquire()
+        return self._task.result()
+
+
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+_thread: threading.Thread | None = None
+_last: list[WeakMethod[Callable[[], Coroutine[Any, Any, None]]]] = []
+
+
+def _begun() -> asyncio.AbstractEventLoop:
+    global _loop, _thread  # noqa: PLW0603 - there is one of it in a process, and that is the point
+    if _loop is None:
+        with _lock:
+            if _loop is None:
+                check()
+                loop = asyncio.new_event_loop()
+                _thread = threading.Thread(target=_run, args=(loop,), name="sojourn", daemon=True)
+                _thread.start()
+                # Also where multiprocessing ends a process without `atexit`.
+                Finalize(None, _finish, args=(os.getpid(),), exitpriority=100)
+                _loop = loop
+    return _loop
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    loop.run_forever()
+
+
+def _finish(pid: int) -> None:
+    """Do what is to be done last, and stop."""
+    if pid != os.getpid() or _loop is None:
+        return
+    for act in filter(None, [each() for each in _last]):
+        asyncio.run_coroutine_threadsafe(_patiently(act), _loop).result()
+
+
+async def _patiently(act: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await act()
+    except Exception as error:  # noqa: BLE001 - the process ends, and the others are to be closed, too
+        asyncio.get_running_loop().call_exception_handler({"message": "sessions were not closed", "exception": error})
+
+
+def _forget() -> None:
+    """In a forked child, where the thread of the parent does not run."""
+    global _lock, _loop, _thread
+    _lock, _loop, _thread = threading.Lock(), None, None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
