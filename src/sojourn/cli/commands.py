@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import sys
 import tempfile
 from datetime import timedelta
@@ -16,8 +15,11 @@ import click
 from sojourn.cli import sessions
 from sojourn.cli.check import check
 from sojourn.cli.mistake import Mistake
-from sojourn.cli.serve import DEFAULT_STORE, serve
+from sojourn.cli.serve import serve
+from sojourn.cli.settings.chosen import DEFAULT_STORE, chosen
+from sojourn.cli.settings.commands import settings
 from sojourn.demo import DEMO
+from sojourn.settings.durations import duration
 from sojourn.store.outage import Outage
 
 if TYPE_CHECKING:
@@ -32,19 +34,15 @@ class Duration(click.ParamType[timedelta]):
     """A time such as 90s, 30m, 12h, 7d or 1h30m."""
 
     name = "TIME"
-    _whole = re.compile(r"(?:\d+[smhd])+")
-    _part = re.compile(r"(\d+)([smhd])")
-    _seconds = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # noqa: RUF012 - never changed
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """Read it; refuse what is no time, and none at all."""
         if isinstance(value, timedelta):
             return value
-        parts = self._part.findall(value) if self._whole.fullmatch(value) else []
-        seconds = sum(int(count) * self._seconds[unit] for count, unit in parts)
-        if not seconds:
-            self.fail(f"{value!r} is no time; write it as 90s, 30m, 12h or 1h30m", param, ctx)
-        return timedelta(seconds=seconds)
+        try:
+            return duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -65,11 +63,19 @@ def _where(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+sojourn.add_command(settings)
+
+
 @sojourn.command("serve")
 @click.argument("target", metavar="MODULE:APP")
 @_where
-@click.option("--store", default=DEFAULT_STORE, help=_STORE)
-@click.option("--app", default="default", help="Applications of different names share no session, also in one store.")
+@click.option("--settings", metavar="FILE", help="A sojourn.toml. Options come before it.", show_default="none")
+@click.option("--store", help=_STORE, show_default=DEFAULT_STORE)
+@click.option(
+    "--app",
+    help="Applications of different names share no session, also in one store.",
+    show_default="the one in the settings",
+)
 @click.option("--https", is_flag=True, help="Something in front terminates TLS: use the Secure cookie.")
 @click.option("--idle", type=Duration(), help="A session ends when unused for this long.", show_default="30m")
 @click.option("--absolute", type=Duration(), help="A session ends at this age, used or not.", show_default="never")
@@ -77,18 +83,19 @@ def _where(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--save",
     type=click.Choice(["sync", "async"]),
-    default="sync",
+    show_default="sync",
     help="Store changes before the response starts, or within seconds: what a killed worker had not stored is lost.",
 )
 @click.option(
     "--outage",
     type=click.Choice(get_args(Outage)),
-    default="fail",
+    show_default="fail",
     help="What visitors get while the store is away: an error, the last copy for reading, or no session.",
 )
 @click.option(
     "--near/--no-near",
-    default=True,
+    default=None,
+    show_default="near",
     help="Serve from memory what is known to be fresh; without, what ends is refused at once by all nodes.",
 )
 @click.option("--route", metavar="NAME", help="This node's name for a balancer that keeps visitors at theirs.")
@@ -151,9 +158,10 @@ def _of_application(command: Callable[..., int]) -> Callable[..., None]:
     """Give a command the options that say which sessions it is about."""
 
     @functools.wraps(command)
-    def run(**options: Any) -> None:
+    def run(*, settings: str | None, app: str | None, store: str | None, **options: Any) -> None:
         try:
-            status = command(**options)
+            found = chosen(settings, app, {"store": store})
+            status = command(url=found.store, app=found.app, **options)
         except Mistake as mistake:
             raise click.UsageError(str(mistake)) from None
         sys.exit(status)
@@ -161,8 +169,9 @@ def _of_application(command: Callable[..., int]) -> Callable[..., None]:
     wrapped: Callable[..., None] = run
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-        click.option("--app", default="default", help="The application's name."),
-        click.option("--store", "url", default=DEFAULT_STORE, help=_STORE),
+        click.option("--app", help="The application's name.", show_default="the one in the settings"),
+        click.option("--store", help=_STORE, show_default=DEFAULT_STORE),
+        click.option("--settings", metavar="FILE", help="A sojourn.toml.", show_default="none"),
     ):
         wrapped = option(wrapped)
     return wrapped

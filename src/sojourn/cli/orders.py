@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
-from sojourn.store.outage import Outage
+from sojourn.settings import ApplicationSettings
 
 __all__ = ["Answer", "Orders", "Ready", "Refused", "Waiting"]
 
@@ -15,19 +13,9 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is to serve, and how; durations are in seconds."""
 
     target: str
-    store: str
-    plain_http: bool
-    app: str = "default"
-    skip: tuple[str, ...] = ()
+    settings: ApplicationSettings
     replace_sessions: bool = False
-    idle: float | None = None
-    absolute: float | None = None
     drain: float = 10.0
-    save: Literal["sync", "async"] = "sync"
-    outage: Outage = "fail"
-    limit: int | None = None
-    near: bool = True
-    route: str | None = None
     metrics: bool = False
 
 

@@ -27,7 +27,7 @@ class Report:
 
     def started(self, orders: Orders, url: str, pids: list[int], ready: Ready, *, metrics: str | None = None) -> None:
         """All workers are there. `metrics`: where Prometheus finds them."""
-        store = "as the application's own Sessions say" if ready.own else masked(orders.store)
+        store = "as the application's own Sessions say" if ready.own else masked(orders.settings.store)
         rows = {"url": url, "workers": " ".join(map(str, pids)), "store": store, "cookie": ready.cookie}
         told: dict[str, Any] = {} if metrics is None else {"metrics": metrics}
         lines = [

@@ -12,11 +12,10 @@ from sojourn.cli.listener import is_loopback, listen, listen_at
 from sojourn.cli.mistake import Mistake
 from sojourn.cli.orders import Orders
 from sojourn.cli.report import Report
+from sojourn.cli.settings.chosen import chosen
 from sojourn.cli.supervisor import Supervisor
 
-__all__ = ["DEFAULT_STORE", "serve"]
-
-DEFAULT_STORE = "sqlite:///sessions.db"
+__all__ = ["serve"]
 
 
 def serve(
@@ -26,14 +25,15 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     https: bool = False,
-    idle: timedelta | None = None,
-    absolute: timedelta | None = None,
     drain: timedelta = timedelta(seconds=10),
     metrics: str | None = None,
+    replace_sessions: bool = False,
     as_json: bool = False,
-    **settings: Any,
+    settings: str | None = None,
+    app: str | None = None,
+    **options: Any,
 ) -> int:
-    """Serve `MODULE:APP` until told to stop. `settings`: those of `Orders` that are handed on as they are.
+    """Serve `MODULE:APP` until told to stop. `settings`: a file of them. `options`: those of the sessions, as given.
 
     Return the exit status: 0 after a stop that all requests outlived, 1 after one that cut some off, 2 for a mistake of
     the user, told in one line.
@@ -44,12 +44,10 @@ def serve(
             listener = listeners.enter_context(listen(host, port))
             orders = Orders(
                 target=target,
-                plain_http=is_loopback(listener) and not https,
-                idle=idle.total_seconds() if idle else None,
-                absolute=absolute.total_seconds() if absolute else None,
+                settings=chosen(settings, app, options, plain_http=is_loopback(listener) and not https),
+                replace_sessions=replace_sessions,
                 drain=drain.total_seconds(),
                 metrics=metrics is not None,
-                **settings,
             )
             _check(workers, orders)
             scraped = None if metrics is None else listeners.enter_context(listen_at(metrics, "--metrics"))
@@ -64,9 +62,15 @@ def _check(workers: int, orders: Orders) -> None:
     """Raise `Mistake` for workers that would lose sessions to each other: who answers a visitor is left to chance."""
     if workers < 1:
         raise Mistake(f"{workers} workers cannot serve; give --workers 1 or more")
-    if workers > 1 and orders.store.startswith("memory:"):
+    settings = orders.settings
+    if workers > 1 and settings.stays_in_memory:
+        raise Mistake(
+            f"{settings.app!r} has no fail-over (failover and its save must be set), so each of its sessions is of one "
+            "process; give --workers 1"
+        )
+    if workers > 1 and settings.store.startswith("memory:"):
         raise Mistake("a store in memory is of one process; give --workers 1, or another --store")
-    if workers > 1 and orders.save == "async":
+    if workers > 1 and settings.options.save == "async":
         raise Mistake(
             "--save async keeps changes for a while in the worker that made them; give --workers 1 at each port, and "
             "a balancer that keeps visitors at theirs"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, NamedTuple, cast
 
-from sojourn import Cookie, Lifetime, Limit, Sessions
+from sojourn import Cookie, Sessions
 from sojourn.cli.orders import Orders
 from sojourn.cli.worker.middleware import keeps_sessions, middleware, name_of, without
 from sojourn.cli.worker.target import Application
@@ -37,21 +36,11 @@ def wrap(app: Application, orders: Orders) -> Wrapped:
     warnings = sorted(_warning(orders, name_of(kind)) for kind in found if keeps_sessions(kind))
     if orders.replace_sessions:
         app = without(app, keeps_sessions)
-    cookie = Cookie.development() if orders.plain_http else Cookie()
-    sessions = Sessions(
-        orders.store,
-        app=orders.app,
-        cookie=cookie,
-        lifetime=_lifetime(orders),
-        near="remote" if orders.near else None,
-        save=orders.save,
-        limit=Limit(per_principal=orders.limit) if orders.limit else None,
-        outage=orders.outage,
-        route=orders.route,
-        skip=orders.skip,
-    )
+    sessions = orders.settings.sessions()
     served = cast("Application", SessionMiddleware(cast("Any", app), sessions))
-    return Wrapped(served, sessions, _described(cookie, plain_http=orders.plain_http), warnings)
+    return Wrapped(
+        served, sessions, _described(sessions.cookie, orders.settings.origins.get("cookie.secure")), warnings
+    )
 
 
 def _warning(orders: Orders, name: str) -> str:
@@ -60,14 +49,10 @@ def _warning(orders: Orders, name: str) -> str:
     return f"{orders.target} uses {name}, which hides Sojourn's sessions; remove it or serve with --replace-sessions"
 
 
-def _lifetime(orders: Orders) -> Lifetime:
-    absolute = timedelta(seconds=orders.absolute) if orders.absolute else None
-    if orders.idle is None:
-        return Lifetime(absolute=absolute)
-    return Lifetime(idle=timedelta(seconds=orders.idle), absolute=absolute)
-
-
-def _described(cookie: Cookie, *, plain_http: bool) -> str:
-    if plain_http:
-        return f"{cookie.name}, for development: plain http on the loopback, so without Secure"
-    return f"{cookie.name}, Secure: put something in front that terminates TLS, or browsers drop it"
+def _described(cookie: Cookie, said: str | None) -> str:
+    """What a browser does with the cookie. `said`: where it was set whether it is Secure."""
+    if cookie.secure:
+        return f"{cookie.name}, Secure: put something in front that terminates TLS, or browsers drop it"
+    if said:
+        return f"{cookie.name}, without Secure, as {said} says: it goes over plain http, too"
+    return f"{cookie.name}, for development: plain http on the loopback, so without Secure"

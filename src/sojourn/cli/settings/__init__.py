@@ -1,0 +1,1 @@
+"""`sojourn settings`: what is set, where, and what other systems had."""
