@@ -1,0 +1,186 @@
+"""Deeds: what the application of `AppContract` does with a session, the same in every framework.
+
+An application for the contract has these routes, each of which answers any method:
+
+- `/<deed>?name=value…`: the answer of `perform(deed, session, given)`, or of `await perform_async(…)` where the
+  framework is async: a status, and a body of JSON; what it raises goes through.
+- `/stream`: `begin(session)` before the answer starts, then a body that `stream(session)` makes while it is sent.
+- `/socket`, where the framework has WebSockets: for each text that comes, a deed as in a URL, the body as text.
+- `/static/…`: as a deed; the contract has set `skip` for it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from sojourn.core.session import Session
+
+__all__ = ["DEEDS", "Result", "begin", "perform", "perform_async", "stream"]
+
+Given = Mapping[str, str]
+Result = tuple[int, bytes]
+"""A status, and a body of JSON."""
+
+
+@dataclasses.dataclass
+class Cart:
+    """A typed view."""
+
+    items: list[str] = dataclasses.field(default_factory=list)
+    coupon: str = ""
+
+
+def nothing(_session: Session, _given: Given) -> None:
+    """Does not look at the session."""
+
+
+def read(session: Session, _given: Given) -> dict[str, Any]:
+    """All there is to see."""
+    return {
+        "data": dict(session),
+        "principal": session.principal,
+        "ref": session.ref,
+        "version": session.version,
+        "new": session.is_new,
+        "created": session.created_at,
+        "accessed": session.accessed_at,
+    }
+
+
+def get(session: Session, given: Given) -> Any:
+    """One attribute."""
+    return session.get(given["name"])
+
+
+def put(session: Session, given: Given) -> None:
+    """Attributes as given."""
+    session.update(given)
+
+
+def delete(session: Session, given: Given) -> None:
+    """One attribute less."""
+    del session[given["name"]]
+
+
+def clear(session: Session, _given: Given) -> None:
+    """None is left."""
+    session.clear()
+
+
+def count(session: Session, _given: Given) -> int:
+    """One more."""
+    session["n"] = session.get("n", 0) + 1
+    return int(session["n"])
+
+
+def nested(session: Session, given: Given) -> int:
+    """A change deep within, and no flag."""
+    items = session.setdefault("cart", {"items": []})["items"]
+    items.append(given["item"])
+    return len(items)
+
+
+def view(session: Session, given: Given) -> list[Any]:
+    """A typed view, changed where something is given."""
+    cart = session.view(Cart)
+    if "item" in given:
+        cart.items.append(given["item"])
+    cart.coupon = given.get("coupon", cart.coupon)
+    return [cart.items, cart.coupon]
+
+
+def odd(session: Session, _given: Given) -> None:
+    """A value that cannot be kept."""
+    session["odd"] = object()
+
+
+def log_in(session: Session, given: Given) -> str:
+    """A sign-in. Answers the ref."""
+    session.principal = given["user"]
+    return session.ref
+
+
+def log_out(session: Session, _given: Given) -> None:
+    """A sign-out that keeps the session."""
+    session.principal = None
+
+
+def renew(session: Session, _given: Given) -> None:
+    """A new id."""
+    session.renew()
+
+
+def end(session: Session, _given: Given) -> None:
+    """The end."""
+    session.end()
+
+
+def end_and_use(session: Session, _given: Given) -> None:
+    """A mistake."""
+    session.end()
+    session.get("n")
+
+
+def fail(session: Session, _given: Given) -> None:
+    """A change, and an error of the application's."""
+    session["failed"] = True
+    raise ZeroDivisionError
+
+
+DEEDS: dict[str, Callable[[Session, Given], Any]] = {
+    deed.__name__: deed
+    for deed in (
+        nothing, read, get, put, delete, clear, count, nested, view, odd, log_in, log_out, renew, end, end_and_use,
+        fail,
+    )
+}  # fmt: skip
+"""By name."""
+
+
+def perform(deed: str, session: Session, given: Given) -> Result:
+    """Do what is asked for in a sync framework. `given`: what the URL says behind `?`; `status` is answered.
+
+    Beside `DEEDS`: `save` counts and stores at once, `alone` counts while it has the session to itself.
+    """
+    if deed == "alone":
+        with session.exclusive():
+            said: Any = count(session, given)
+    elif deed == "save":
+        said = count(session, given)
+        session.save()
+    else:
+        said = _done(deed, session, given)
+    return int(given.get("status", "200")), json.dumps(said).encode()
+
+
+async def perform_async(deed: str, session: Session, given: Given) -> Result:
+    """As `perform`, in an async framework."""
+    if deed == "alone":
+        async with session.exclusive():
+            said: Any = count(session, given)
+    elif deed == "save":
+        said = count(session, given)
+        await session.save()
+    else:
+        said = _done(deed, session, given)
+    return int(given.get("status", "200")), json.dumps(said).encode()
+
+
+def begin(session: Session) -> None:
+    """What is done before a stream starts."""
+    session["early"] = True
+
+
+def stream(session: Session) -> Iterator[bytes]:
+    """The parts of a body, and between them a change that is late."""
+    yield b"first"
+    session["late"] = True
+    yield b"last"
+
+
+def _done(deed: str, session: Session, given: Given) -> Any:
+    act = DEEDS.get(deed.rpartition("/")[2])
+    return None if act is None else act(session, {name: value for name, value in given.items() if name != "status"})
