@@ -115,7 +115,7 @@ class Requests:
 async def test_what_was_told_to_be_stored_is_and_what_was_told_to_have_ended_has(
     seed: int, stack: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sojourn.inbound.keeping.doubt.PAUSES", (0,) * 7)
+    monkeypatch.setattr("sojourn.inbound.doubt.PAUSES", (0,) * 7)
     chance, clock = random.Random(f"{stack}{seed}"), FakeClock()
     memory = MemoryStore(clock=clock)
     stores = [WildStore(memory, chance) for _ in range(1 if stack == "behind" else 2)]

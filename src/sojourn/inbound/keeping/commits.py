@@ -26,9 +26,9 @@ from sojourn.errors import (
     StoreFull,
     StoreUnavailable,
 )
+from sojourn.inbound.doubt import save_again
 from sojourn.inbound.ending import Endings
 from sojourn.inbound.ending.endings import LEASE
-from sojourn.inbound.keeping.doubt import save_again
 from sojourn.inbound.keeping.rules import Rules
 from sojourn.inbound.keeping.touches import Touches
 from sojourn.inbound.keeping.turns import Turn, Turns
