@@ -13,7 +13,7 @@ from sojourn import Session, Sessions
 from sojourn.core.events import Event, SessionEnded
 from sojourn.errors import OutcomeUnknown
 from sojourn.inbound.ending.endings import LEASE
-from sojourn.inbound.keeping import doubt
+from sojourn.inbound import doubt
 from sojourn.testing import FakeClock
 
 Make = Callable[..., Sessions]

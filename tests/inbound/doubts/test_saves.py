@@ -15,7 +15,7 @@ from sojourn.core import codec, events
 from sojourn.core.events import Event
 from sojourn.core.record import Record
 from sojourn.errors import OutcomeUnknown
-from sojourn.inbound.keeping import doubt
+from sojourn.inbound import doubt
 
 Make = Callable[..., Sessions]
 Step = Callable[..., Awaitable[None]]
