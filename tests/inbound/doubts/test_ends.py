@@ -12,8 +12,8 @@ from tests.fixtures.watched import WatchedStore
 from sojourn import Session, Sessions
 from sojourn.core.events import Event, SessionEnded
 from sojourn.errors import OutcomeUnknown
-from sojourn.inbound.ending.endings import LEASE
 from sojourn.inbound import doubt
+from sojourn.inbound.ending.endings import LEASE
 from sojourn.testing import FakeClock
 
 Make = Callable[..., Sessions]
