@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from sojourn.testing.clock import FakeClock
 
 if TYPE_CHECKING:
+    from sojourn.testing.app_contract import AppContract
     from sojourn.testing.store_contract import StoreContract
 
-__all__ = ["FakeClock", "StoreContract"]
+__all__ = ["AppContract", "FakeClock", "StoreContract"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,4 +19,8 @@ def __getattr__(name: str) -> Any:
         from sojourn.testing.store_contract import StoreContract
 
         return StoreContract
+    if name == "AppContract":
+        from sojourn.testing.app_contract import AppContract
+
+        return AppContract
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

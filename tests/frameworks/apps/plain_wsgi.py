@@ -1,0 +1,28 @@
+"""The application of the contract on bare WSGI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+from sojourn import Sessions
+from sojourn.inbound.wsgi import SESSION, SessionMiddleware
+from sojourn.testing.app.deeds import begin, perform, stream
+
+
+def application(sessions: Sessions) -> SessionMiddleware:
+    return SessionMiddleware(_app, sessions)
+
+
+def _app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    session, headers = environ[SESSION], [("Content-Type", "application/json")]
+    if environ["PATH_INFO"] == "/stream":
+        begin(session)
+        start_response("200 OK", headers)
+        return stream(session)
+    given = dict(parse_qsl(environ.get("QUERY_STRING", "")))
+    status, body = perform(environ["PATH_INFO"].lstrip("/"), session, given)
+    start_response(f"{status} {HTTPStatus(status).phrase}", headers)
+    return [body]

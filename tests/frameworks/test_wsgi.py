@@ -1,0 +1,18 @@
+"""The contract on bare WSGI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.frameworks.apps import plain_wsgi
+from tests.frameworks.serving import OverStores, serve_wsgi
+
+from sojourn import Sessions
+
+
+class TestWsgi(OverStores):
+    @contextmanager
+    def serve(self, sessions: Sessions) -> Iterator[str]:
+        with serve_wsgi(plain_wsgi.application(sessions)) as url:
+            yield url
