@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from tests.fixtures.visitor import Visitor, everything, sets, signs_in
 from tests.fixtures.watched import Gate, WatchedStore
+from tests.inbound.conftest import Seen
 
 from sojourn import Session, Sessions
 from sojourn.core import events
@@ -40,29 +41,35 @@ async def meanwhile(slow: Visitor, action: Action, *others: Any) -> Any:
     return await asking
 
 
-@pytest.fixture(params=["same node", "another node"])
-def slow(request: pytest.FixtureRequest, make: Make, visitor: Visitor) -> Callable[[], Visitor]:
+@pytest.fixture
+def slow(another_node: bool, make: Make, visitor: Visitor) -> Callable[[], Visitor]:
     """Makes a twin of the visitor, whose requests arrive at the same node, or at another."""
-    node = visitor.sessions if request.param == "same node" else make()
+    node = make() if another_node else visitor.sessions
     return lambda: visitor.twin(node)
 
 
-async def test_changes_of_different_attributes_are_both_kept(visitor: Visitor, slow: Callable[[], Visitor]) -> None:
+@pytest.mark.usefixtures("sync")
+async def test_changes_of_different_attributes_are_both_kept(
+    visitor: Visitor, slow: Callable[[], Visitor], seen: Seen
+) -> None:
     await visitor.ask(sets(a=1, b=1, c=1))
     answer = await meanwhile(slow(), lambda s: (s.update(b=2), s.pop("c")), visitor.ask(sets(a=2, d=2)))
     assert answer.status == 200
-    answer = await visitor.ask(everything)
-    assert (answer.value, answer.cookies) == ({"a": 2, "b": 2, "d": 2}, {"__Host-id-v": "3"})
+    both = {"a": 2, "b": 2, "d": 2}
+    answer = await seen(visitor, everything, both)
+    assert (answer.value, answer.cookies) == (both, {"__Host-id-v": "3"})
 
 
+@pytest.mark.usefixtures("sync")
 async def test_of_two_changes_of_one_attribute_the_later_commit_wins(
-    visitor: Visitor, slow: Callable[[], Visitor]
+    visitor: Visitor, slow: Callable[[], Visitor], seen: Seen
 ) -> None:
     await visitor.ask(sets(a=1))
     await meanwhile(slow(), sets(a="slow"), visitor.ask(sets(a="quick")))
-    assert (await visitor.ask(everything)).value == {"a": "slow"}
+    assert (await seen(visitor, everything, {"a": "slow"})).value == {"a": "slow"}
 
 
+@pytest.mark.usefixtures("sync")
 async def test_two_changes_of_one_attribute_are_refused_on_request(make: Make, visitor: Visitor) -> None:
     await visitor.ask(sets(a=1, b=1))
     answer = await meanwhile(
@@ -82,6 +89,7 @@ async def test_what_does_not_contradict_is_merged_where_contradictions_are_refus
     assert (await visitor.ask(lambda s: s["a"])).value == "quick"
 
 
+@pytest.mark.usefixtures("sync")
 async def test_a_contradiction_after_the_first_byte_is_raised(make: Make, visitor: Visitor) -> None:
     await visitor.ask(sets(a=1))
     other = visitor.twin(make(on_conflict="fail"))
@@ -166,6 +174,7 @@ async def test_an_id_that_is_taken_creates_nothing(visitor: Visitor, store: Watc
 # --- ended meanwhile -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("sync")
 @pytest.mark.parametrize("change", [sets(a=2), signs_in("mallory"), Session.renew, Session.end])
 async def test_what_has_ended_meanwhile_is_not_brought_back(
     visitor: Visitor, slow: Callable[[], Visitor], change: Action
@@ -209,6 +218,7 @@ async def test_of_many_that_end_a_session_one_announces_it(make: Make, visitor: 
 # --- signed in meanwhile ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("sync")
 @pytest.mark.parametrize("change", [sets(a=2), Session.renew, everything])
 async def test_a_sign_in_meanwhile_leaves_the_old_request_nothing_to_say(
     visitor: Visitor, slow: Callable[[], Visitor], change: Action

@@ -94,6 +94,7 @@ def away(store: WatchedStore, times: int, error: StoreUnavailable | None = None)
         if next(left, None) is not None:
             raise error or StoreUnavailable("the store is out of reach; start it")
 
+    store.calls.clear()
     store.before["open"] = step
 
 

@@ -184,6 +184,7 @@ async def test_what_was_saved_by_hand_is_stored_and_the_rest_is_not(make: Make, 
     assert (answer.value, answer.cookies) == (1, {})
 
 
+@pytest.mark.usefixtures("sync")
 @pytest.mark.parametrize("mode", ["sync", "manual"])
 async def test_a_save_before_the_first_byte_owes_its_cookies_to_the_response(make: Make, mode: str) -> None:
     visitor = Visitor(make(save=mode))
@@ -229,6 +230,7 @@ async def test_a_save_of_a_session_that_has_ended_elsewhere_says_so(visitor: Vis
     assert await visitor.sessions.find() == []
 
 
+@pytest.mark.usefixtures("sync")
 async def test_an_end_and_a_sign_in_need_no_save_in_manual_mode(make: Make) -> None:
     visitor = Visitor(make(save="manual"))
     await visitor.ask(lambda s: setattr(s, "principal", "alice"))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.fixtures.visitor import Visitor, everything, sets, signs_in
 from tests.fixtures.watched import Gate, WatchedStore
+from tests.inbound.conftest import Seen
 
 from sojourn import Session, Sessions
 from sojourn.core.events import Event, SessionEnded
@@ -25,14 +26,14 @@ async def some(sessions: Sessions, number: int) -> list[Visitor]:
     return visitors
 
 
-async def test_everything_ends_and_each_end_is_announced_once(make: Make) -> None:
+async def test_everything_ends_and_each_end_is_announced_once(make: Make, seen: Seen) -> None:
     nodes, told = [make(), make()], list[Event]()
     for node in nodes:
         node.listen(told.append, SessionEnded)
     visitors = await some(nodes[0], 230)
     assert await nodes[1].end_everything() == 230
     assert await nodes[0].find() == []
-    assert (await visitors[7].ask(everything)).value == {}
+    assert (await seen(visitors[7], everything, {})).value == {}
     assert [event.reason for event in told if isinstance(event, SessionEnded)] == ["revoked"] * 230
     assert len({event.ref for event in told}) == 230
     assert await nodes[1].end_everything() == 0
@@ -61,6 +62,7 @@ async def test_who_signs_in_renews_or_writes_meanwhile_is_not_passed_over(
     assert (await visitor.ask(everything)).value == {}
 
 
+@pytest.mark.usefixtures("sync")
 async def test_a_request_under_way_stores_nothing_more(make: Make, visitor: Visitor) -> None:
     await visitor.ask(sets(a=1))
     handler = Gate()

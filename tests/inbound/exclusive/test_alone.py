@@ -58,6 +58,7 @@ async def test_it_costs_four_operations(known: Visitor, store: WatchedStore) -> 
     assert store.calls == ["load", "hold", "save", "save", "release"]
 
 
+@pytest.mark.usefixtures("sync")
 async def test_within_it_the_session_is_as_it_is_stored(known: Visitor, twin: Visitor) -> None:
     async def act(session: Session) -> list[Any]:
         before = dict(session)
@@ -81,6 +82,7 @@ async def test_what_was_changed_before_is_stored_first(known: Visitor, twin: Vis
     assert await stored(known) == {"n": 0, "before": [1, 2]}
 
 
+@pytest.mark.usefixtures("sync")
 async def test_an_object_that_nobody_else_changed_stays_the_same(known: Visitor, twin: Visitor) -> None:
     await known.ask(sets(cart=["a"]))
 
@@ -100,6 +102,7 @@ class Cart:
     items: list[str] = dataclasses.field(default_factory=list)
 
 
+@pytest.mark.usefixtures("sync")
 @pytest.mark.parametrize("read", [lambda s: s["cart"]["items"], lambda s: s.view(Cart, at="cart").items])
 async def test_a_change_of_an_object_that_another_replaced_is_refused(
     known: Visitor, twin: Visitor, read: Callable[[Session], list[str]]
@@ -118,6 +121,7 @@ async def test_a_change_of_an_object_that_another_replaced_is_refused(
     assert await stored(known) == {"n": 0, "cart": {"items": ["a", "b"]}}
 
 
+@pytest.mark.usefixtures("sync")
 async def test_what_others_change_without_asking_is_merged(known: Visitor, twin: Visitor) -> None:
     first = Slow()
     asking = asyncio.create_task(known.ask(first))
@@ -279,6 +283,7 @@ async def test_it_works_outside_of_requests_and_after_the_first_byte(known: Visi
     assert await stored(known) == {"n": 2}
 
 
+@pytest.mark.usefixtures("sync")
 async def test_it_stores_what_it_changed_where_saving_is_by_hand(known: Visitor, make: Make) -> None:
     other = known.twin(make(save="manual"))
     await other.ask(increment)

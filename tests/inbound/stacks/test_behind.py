@@ -87,6 +87,7 @@ async def test_an_end_by_ref_takes_along_what_was_not_stored_yet(visitor: Visito
     await visitor.sessions.close()
 
 
+@pytest.mark.usefixtures("sync")
 def test_writing_behind_is_asked_for_by_save(make: Make) -> None:
     with pytest.raises(SettingError, match="async"):
         make(write=Behind())

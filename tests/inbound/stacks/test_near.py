@@ -75,6 +75,7 @@ async def test_without_a_version_that_can_be_one_the_store_is_asked(make: Make, 
     await visitor.sessions.close()
 
 
+@pytest.mark.usefixtures("sync")
 async def test_two_ids_are_refused_though_one_of_them_is_at_hand(make: Make) -> None:
     visitor = await started(make(near=Near()))
     await visitor.ask(sets(a=1))
@@ -83,6 +84,7 @@ async def test_two_ids_are_refused_though_one_of_them_is_at_hand(make: Make) -> 
     await visitor.sessions.close()
 
 
+@pytest.mark.usefixtures("sync")
 async def test_a_visitor_who_goes_from_node_to_node_sees_all_that_was_written_before(make: Make) -> None:
     nodes = [make(near=Near(), node=name) for name in ("n1", "n2")]
     visitors = [await started(node) for node in nodes]
@@ -112,6 +114,7 @@ async def test_what_the_store_has_is_final_though_the_visitor_saw_more(make: Mak
     await visitor.sessions.close()
 
 
+@pytest.mark.usefixtures("sync")
 @pytest.mark.parametrize("act", [Session.end, signs_in("alice")])
 async def test_what_has_ended_here_is_refused_here_at_once(make: Make, act: Callable[[Session], None]) -> None:
     visitor = await started(make(near=Near()))
