@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -116,6 +116,70 @@ async def test_conflicts_of_one_batch_are_explained_by_one_more_round_trip(node:
             saves = (store.save(record, over=over) for record, over in zip(newer, made, strict=True))
             answers = await asyncio.gather(*saves, return_exceptions=True)
         assert [getattr(answer, "stored", None) for answer in answers] == newer
+
+
+async def test_nobody_waits_for_the_explanations_of_those_who_lost(node: Any, aside: Any, clock: FakeClock) -> None:
+    async with node(timeout=30) as store, aside() as other:
+        lost, kept, renewed, admitted = (records.new(clock) for _ in range(4))
+        await asyncio.gather(*(store.save(record, over=None) for record in (lost, kept, renewed, admitted)))
+        old = (lost, renewed, admitted)
+        newest = [records.newer(record) for record in old]
+        await asyncio.gather(*(store.save(each, over=over) for each, over in zip(newest, old, strict=True)))
+        async with reading_held_up(store, other):
+            losers = [
+                asyncio.create_task(store.save(records.newer(lost), over=lost)),
+                asyncio.create_task(store.save(records.renewed(renewed, clock), over=renewed)),
+                asyncio.create_task(
+                    store.admit(
+                        records.signed_in(admitted, clock), over=admitted, limit=1, when_full="refuse", lease=30
+                    )
+                ),
+            ]
+            newer = records.newer(kept)
+            await store.save(newer, over=kept)  # of the same batch
+            await store.save(records.newer(newer), over=newer)  # of the next one
+            await store.save(records.renewed(records.newer(newer), clock), over=records.newer(newer))
+            signed_in = records.signed_in(newest[0], clock)
+            await store.admit(signed_in, over=newest[0], limit=1, when_full="refuse", lease=30)
+            assert not any(loser.done() for loser in losers)
+        answers = await asyncio.gather(*losers, return_exceptions=True)
+        assert [type(answer) for answer in answers] == [Gone, Conflict, Conflict]
+        assert [getattr(answer, "stored", None) for answer in answers[1:]] == newest[1:]
+
+
+@contextlib.asynccontextmanager
+async def reading_held_up(store: PostgresStore, other: Any) -> AsyncIterator[None]:
+    """That nothing is read for the time of a block."""
+    desk, lock = store._desk(), "select pg_advisory_lock(1)"
+    await other.execute(lock)
+    held_up = asyncio.create_task(desk.ask(desk.reading, lock, tuple, writes=False))
+    await waits_for_a_lock(other)
+    try:
+        yield
+    finally:
+        await other.execute("select pg_advisory_unlock(1)")
+        await held_up
+
+
+async def test_who_lost_is_told_of_it_also_when_the_store_is_closed_at_this_moment(node: Any, clock: FakeClock) -> None:
+    async with node() as store:
+        lost, expired = records.new(clock), records.new(clock)
+        await asyncio.gather(*(store.save(record, over=None) for record in (lost, expired)))
+        newest = records.newer(lost)
+        await store.save(newest, over=lost)
+        clock.now = expired.expires_at
+        again = records.new(clock, key=expired.key)
+        desk = store._desk()
+        loser = asyncio.create_task(store.save(records.newer(lost), over=lost))
+        creator = asyncio.create_task(store.save(again, over=None))
+        await asyncio.sleep(0)  # they wait for the batch
+        await store.close()
+        assert loser.done()
+        assert creator.done()
+        answers = await asyncio.gather(loser, creator, return_exceptions=True)
+        assert getattr(answers[0], "stored", None) == newest
+        assert answers[1] is None
+        assert not any(lane._connection for lane in (desk.reading, desk.writing, desk.aside))
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800"])

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
-from sojourn.errors import Conflict, Gone, LimitReached, StoreError, StoreUnavailable
+from sojourn.errors import Conflict, Gone, LimitReached, StoreUnavailable
 from sojourn.store.base import Traffic
 from sojourn.store.gathering import Gathering
 from sojourn.store.postgres import questions, statements
@@ -43,11 +43,34 @@ class Desk:
         self._alone = 0
         self.loads = Gathering(_carefully(self._load))
         self._standings = Gathering(_carefully(self._standing))
-        self.writes = Gathering(_carefully(self._write), place=_place)
-        self.writes_apart = Gathering(_carefully(self._write_apart), place=_place)
-        self.admissions = Gathering(_carefully(self._admit), place=lambda admission: admission[0].place)
+        self._writes = Gathering(_carefully(self._write), place=_place)
+        self._writes_apart = Gathering(_carefully(self._write_apart), place=_place)
+        self._admissions = Gathering(_carefully(self._admit), place=lambda admission: admission[0].place)
         self.ends = Gathering(_carefully(self._end), place=lambda ending: ending[:2])
         self.forgets = Gathering(_carefully(self._forget))
+
+    async def save(self, write: Write) -> None:
+        """Create, replace or move. Raises `Conflict` or `Gone`, explained apart: no batch waits for those who lost."""
+        code = MISSED if write.kind == "move" else await self._writes(write)
+        if code == MISSED and write.kind != "replace":
+            code = await self._writes_apart(write)
+        if code != DONE:
+            raise await self._why(code, write)
+
+    async def touch(self, write: Write) -> bool:
+        """Whether it was there."""
+        return await self._writes(write) == DONE
+
+    async def remove(self, write: Write) -> bool:
+        """Whether it was there."""
+        return await self._writes_apart(write) == DONE
+
+    async def admit(self, write: Write, *, limit: int, when_full: str, lease: float) -> list[Record]:
+        """As `save`, with those evicted. Raises `LimitReached` too."""
+        code, evicted = await self._admissions((write, limit, when_full, lease))
+        if code != DONE:
+            raise await self._why(code, write)
+        return _first(evicted, when_full)
 
     async def ask(
         self, lane: Lane, statement: str, values: Callable[[], Sequence[Any]], *, writes: bool = True
@@ -66,13 +89,13 @@ class Desk:
     @property
     def traffic(self) -> Traffic:
         """What was asked here."""
-        gatherings = (self.loads, self._standings, *self._changing)
+        gatherings = (self.loads, *self._changing, self._standings)
         gathered, departed = sum(each.asked for each in gatherings), sum(each.trips for each in gatherings)
         return Traffic(operations=gathered + self._alone, round_trips=departed + self._alone)
 
     async def close(self) -> None:
         """Finish what was asked for, then close all connections."""
-        for gathering in (self.loads, *self._changing):
+        for gathering in (self.loads, *self._changing, self._standings):  # one may lead to another that comes later
             await gathering.finish()
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -81,40 +104,31 @@ class Desk:
 
     @property
     def _changing(self) -> tuple[Gathering[Any, Any], ...]:
-        return self.admissions, self.ends, self.forgets, self.writes, self.writes_apart
+        return self._admissions, self.ends, self.forgets, self._writes, self._writes_apart
 
     async def _load(self, places: Sequence[tuple[str, str]]) -> Sequence[Record | None]:
         keys, apps = questions.turned(places)
         rows = await self.reading.ask(statements.LOAD, lambda: (keys, apps, self._now()), writes=False)
         return _numbered(rows, len(places))
 
-    async def _write(self, writes: Sequence[Write]) -> Sequence[bool | Exception]:
+    async def _write(self, writes: Sequence[Write]) -> Sequence[int]:
         """The usual writes, all in one go: creating, replacing, touching. What is not so simple goes apart."""
         columns = questions.turned(write.values for write in writes)
         [row] = await self.writing.ask(statements.WRITE, lambda: columns)
         updated = set(row[0] or ())
         added = set(zip(row[1] or (), row[2] or (), strict=True))
-        answers: list[bool | Exception] = [
-            number in updated or write.place in added for number, write in enumerate(writes, start=1)
+        return [
+            DONE if number in updated or write.place in added else MISSED
+            for number, write in enumerate(writes, start=1)
         ]
-        missed = [number for number, answer in enumerate(answers) if not answer and writes[number].kind != "touch"]
-        if missed:
-            again = (self._missed(writes[number]) for number in missed)
-            for number, answer in zip(missed, await asyncio.gather(*again, return_exceptions=True), strict=True):
-                answers[number] = _excepted(answer)
-        return answers
 
-    async def _missed(self, write: Write) -> bool:
-        if write.kind == "add":
-            return await self.writes_apart(write)
-        raise await self._why(MISSED, write)
-
-    async def _write_apart(self, writes: Sequence[Write]) -> Sequence[bool | Exception]:
+    async def _write_apart(self, writes: Sequence[Write]) -> Sequence[int]:
         columns = questions.turned(write.values for write in writes)
         [row] = await self.writing.ask(statements.WRITE_APART, lambda: (*columns, self._now()))
-        return await asyncio.gather(*map(self._answer, row[0], writes))
+        codes: list[int] = row[0]
+        return codes
 
-    async def _admit(self, admissions: Sequence[Admission]) -> Sequence[list[Record] | Exception]:
+    async def _admit(self, admissions: Sequence[Admission]) -> Sequence[tuple[int, list[Record]]]:
         columns = questions.turned((*write.values, *how) for write, *how in admissions)
         rows = await self.writing.ask(statements.ADMIT, lambda: (*columns, self._now()))
         codes = {row[0]: row[1] for row in rows}
@@ -122,13 +136,7 @@ class Desk:
         for row in rows:
             if row[2] is not None:
                 evicted[row[0]].append(questions.record(row, 2))
-        answers = await asyncio.gather(
-            *(self._answer(codes[number], write) for number, (write, *_) in enumerate(admissions, start=1))
-        )
-        return [
-            answer if isinstance(answer, Exception) else _first(evicted[number], admissions[number - 1][2])
-            for number, answer in enumerate(answers, start=1)
-        ]
+        return [(codes[number], evicted[number]) for number in range(1, len(admissions) + 1)]
 
     async def _end(self, ends: Sequence[Ending]) -> Sequence[Record | None]:
         columns = questions.turned(ends)
@@ -140,27 +148,17 @@ class Desk:
         await self.aside.ask(statements.FORGET, lambda: columns)
         return [None] * len(places)
 
-    async def _answer(self, code: int, write: Write) -> bool | Exception:
-        if code == DONE:
-            return True
-        if code == MISSED and write.kind == "remove":
-            return False
-        if code == FULL:
-            return LimitReached("the principal has as many sessions as one may have; end one of them first")
-        return await self._why(code, write)
-
     async def _why(self, code: int, write: Write) -> Exception:
         """Why nothing was saved: by what is there now, which may be newer than what was in the way."""
         values = (write.app, write.key, write.values[2])
-        try:
-            if code == MISSED:
-                stored = await self._standings(write.place)
-                return Gone() if stored is None or stored.ref != write.values[2] else Conflict(stored)
-            if code == IN_THE_WAY:
-                rows = await self.ask(self.reading, statements.IN_THE_WAY, lambda: values, writes=False)
-                return _in_the_way(rows, self._now())
-        except StoreError as error:
-            return error
+        if code == MISSED:
+            stored = await self._standings(write.place)
+            return Gone() if stored is None or stored.ref != write.values[2] else Conflict(stored)
+        if code == IN_THE_WAY:
+            rows = await self.ask(self.reading, statements.IN_THE_WAY, lambda: values, writes=False)
+            return _in_the_way(rows, self._now())
+        if code == FULL:
+            return LimitReached("the principal has as many sessions as one may have; end one of them first")
         return Conflict()
 
     async def _standing(self, places: Sequence[tuple[str, str]]) -> Sequence[Record | None]:
@@ -222,9 +220,3 @@ def _carefully(
         return answers
 
     return careful
-
-
-def _excepted(answer: A | BaseException) -> A | Exception:
-    if isinstance(answer, BaseException) and not isinstance(answer, Exception):
-        raise answer
-    return answer

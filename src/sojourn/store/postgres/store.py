@@ -73,17 +73,15 @@ class PostgresStore:
 
     async def save(self, record: Record, *, over: Record | None) -> None:
         """As `Store`."""
-        desk = self._desk()
-        write = questions.saving(record, over)
-        await (desk.writes_apart if write.kind == "move" else desk.writes)(write)
+        await self._desk().save(questions.saving(record, over))
 
     async def touch(self, record: Record) -> bool:
         """As `Store`."""
-        return await self._desk().writes(questions.touching(record))
+        return await self._desk().touch(questions.touching(record))
 
     async def delete(self, key: str, app: str) -> bool:
         """As `Store`."""
-        return await self._desk().writes_apart(questions.removing(key, app))
+        return await self._desk().remove(questions.removing(key, app))
 
     async def moved(self, key: str, app: str) -> bool:
         """As `Moves`."""
@@ -106,11 +104,19 @@ class PostgresStore:
         forgets = self._desk().forgets
         await asyncio.gather(*(forgets((record.key, record.app)) for record in records))
 
+    async def discard(self, *, limit: int) -> int:
+        """As `Sweeps`."""
+        desk = self._desk()
+        await desk.ask(desk.aside, statements.SWEEP, lambda: (self._clock(),))
+        [row] = await desk.ask(desk.aside, statements.DISCARD, lambda: (self._clock(), limit))
+        return int(row[0])
+
     async def admit(
         self, record: Record, *, over: Record | None, limit: int, when_full: WhenFull, lease: float
     ) -> list[Record]:
         """As `Admits`."""
-        return await self._desk().admissions((questions.saving(record, over), limit, when_full, lease))
+        write = questions.saving(record, over)
+        return await self._desk().admit(write, limit=limit, when_full=when_full, lease=lease)
 
     async def hold(self, record: Record, holder: str, *, seconds: float) -> bool:
         """As `Leases`."""
