@@ -4,6 +4,7 @@
     ├── SettingError            a setting, cookie attribute or store address that cannot work
     ├── SessionError            how the application used its session
     │   ├── SessionEnded        used after `end()`, here or elsewhere
+    │   ├── NotOwner            the session of one principal, used by a request of another's
     │   ├── OutsideRequest      used after its request, or on a path that has no session
     │   ├── ResponseStarted     created or renewed when no cookie can be sent any more
     │   ├── NotStorable         a value that no store can keep
@@ -45,6 +46,7 @@ __all__ = [
     "Gone",
     "LeaseLost",
     "LimitReached",
+    "NotOwner",
     "NotStorable",
     "Occupied",
     "OutcomeUnknown",
@@ -84,6 +86,12 @@ class SessionError(SojournError):
 
 class SessionEnded(SessionError):
     """The session was used after it had ended."""
+
+
+class NotOwner(SessionError):
+    """The session belongs to a principal, and the request to another one or to nobody."""
+
+    status_hint = 403
 
 
 class OutsideRequest(SessionError):

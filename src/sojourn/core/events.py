@@ -35,6 +35,7 @@ __all__ = [
     "SessionPassivated",
     "SessionRefused",
     "SessionUnreadable",
+    "StrangerRefused",
     "details",
 ]
 
@@ -156,6 +157,10 @@ class SessionUnreadable(Event, frozen=True):
 
 class IdRefused(Event, frozen=True):
     """A request named several ids under a name that browsers guard, so one is forged: none was used. `ref` is ""."""
+
+
+class StrangerRefused(Event, frozen=True):
+    """A request came with the id of another principal's session and did not get it. `ref` is that of the session."""
 
 
 class AffinityBroken(Event, frozen=True):

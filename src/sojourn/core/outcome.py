@@ -129,7 +129,8 @@ def at_rest(stored: Record, given: SessionId | None, told: int | None, lifetime:
 
 def _create(use: Use, lifetime: Lifetime, now: float) -> Outcome:
     attributes = merge({}, use.changes)
-    if use.ended or not (attributes or use.principal is not None):
+    signs_in = use.renewed and use.principal is not None  # whose request it is alone makes no session
+    if use.ended or not (attributes or signs_in):
         return Outcome()
     absolute_at = lifetime.absolute_at(now)
     record = Record(

@@ -14,9 +14,12 @@ from sojourn.core.lifetime import Lifetime
 from sojourn.core.merge import Changes, FieldChanges
 from sojourn.core.outcome import at_rest
 from sojourn.core.record import Record, is_text
-from sojourn.errors import NotStorable, OutsideRequest, ResponseStarted, SessionEnded
+from sojourn.errors import NotOwner, NotStorable, OutsideRequest, ResponseStarted, SessionEnded
 
 __all__ = ["Session", "Stage"]
+
+
+_NOT_OWNER = "the session belongs to somebody else than this request; let its visitor sign in anew"
 
 
 class Session(AttributeMapping):
@@ -41,6 +44,7 @@ class Session(AttributeMapping):
     _owed_id: SessionId | None = None
     _ref: str | None = None
     _unreadable: str | None = None
+    _strange = False
     right: Right | None = None
     """The sole right to the session, while this request has it."""
 
@@ -135,6 +139,20 @@ class Session(AttributeMapping):
         self._principal = principal
         self._renew = True
 
+    def own(self, principal: str | None) -> None:
+        """Say whose request this is, where the application knows it from elsewhere: a token, a proxy, a certificate.
+
+        A session of nobody becomes theirs, with a new id; one that is theirs stays so. Raises `NotOwner` for one of
+        somebody else's, also when `principal` is None: a stolen id alone opens nothing. Where the side that carries the
+        session can tell, give `identity` to `Sessions` instead, and this is done before the application runs.
+        """
+        self._look()
+        if self._principal is None:
+            if principal is not None:
+                self.principal = principal
+        elif self._principal != principal:
+            raise NotOwner(_NOT_OWNER)
+
     def renew(self) -> None:
         """Give the session a new id, and end the old one at once: for any change of what the visitor may do."""
         self._refuse_late("a renewal")
@@ -198,6 +216,15 @@ class Session(AttributeMapping):
     def kept_by(self, keeper: Keeper) -> None:
         """Have `keeper` carry out `save` and `exclusive` from now on."""
         self._keeper = keeper
+
+    def belong(self, principal: str) -> None:
+        """Take note that the request is that of `principal`, and the session nobody's: theirs, if it is used."""
+        self._principal = principal
+        self._renew = self._record is not None
+
+    def estrange(self) -> None:
+        """Refuse every use: what the request came with is somebody else's."""
+        self._strange = True
 
     def rebind(self) -> None:
         """Tell the visitor the id that came, with the route of this node."""
@@ -336,6 +363,8 @@ class Session(AttributeMapping):
 
     def _look(self) -> None:
         self._looked = True
+        if self._strange:
+            raise NotOwner(_NOT_OWNER)
         if self._ended:
             raise SessionEnded(f"session {self.ref} has ended; the visitor's next request begins a new one")
         if self._stage is Stage.CLOSED:

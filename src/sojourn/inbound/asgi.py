@@ -110,6 +110,16 @@ class _Request:
     def header(self, name: bytes) -> list[bytes]:
         return [value for each, value in self._scope["headers"] if each == name]
 
+    @property
+    def user(self) -> str | None:
+        user = self._scope.get("user")  # as Starlette's AuthenticationMiddleware leaves it
+        if user is None or not user.is_authenticated:
+            return None
+        try:
+            return str(user.identity)
+        except NotImplementedError:
+            return str(user.display_name)
+
 
 class _Answer(Visit):
     """The answer to one request, on its way out through the session's commit."""

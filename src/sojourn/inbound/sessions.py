@@ -20,6 +20,7 @@ from sojourn.errors import SessionEnded, SettingError
 from sojourn.inbound.ending import Endings, Limit, Sweep, Sweeper
 from sojourn.inbound.keeping.commits import Commits
 from sojourn.inbound.keeping.keeper import Keeper
+from sojourn.inbound.keeping.owners import Identity, Owners, Strangers, owners_of
 from sojourn.inbound.keeping.rules import (
     Choices,
     Rules,
@@ -73,6 +74,8 @@ class Sessions:
         outage: Outage = "fail",
         route: str | None = None,
         skip: Sequence[str] = (),
+        identity: Identity | Literal["request"] | None = None,
+        strangers: Strangers = "refuse",
         clock: Clock | None = None,
         node: str | None = None,
     ) -> None:
@@ -96,6 +99,11 @@ class Sessions:
         - `sweep`: when expired sessions are removed (see `Sweep`).
         - `outage`: what visitors get while the store is away (see `OutageStore`).
         - `route`: the name of this node for a balancer that keeps visitors at theirs; it goes along with the id.
+        - `identity`: tells whose a request is, where that is known before the application runs: `"request"` for what
+          the server or a layer outside says (`REMOTE_USER`, Starlette's `scope["user"]`), or a function of a `Request`.
+          A principal's session is then refused to everybody else's requests, with `NotOwner`; a session of nobody
+          becomes theirs. See `Session.own` for what the application finds out itself.
+        - `strangers`: what such a request gets: `"refuse"`, or `"end"`, which ends the session and begins another.
         - `clock`: tells the time in seconds since the epoch, also to a store that is given as an address; None: the
           clock of the store, which all nodes share. `node`: a name for this process.
 
@@ -117,6 +125,7 @@ class Sessions:
         outer = Outer(node=node, near=near_of(near, inner), behind=behind_of(save, write), seal=seal, outage=outage)
         rules = Rules(app=app, node=node, lifetime=self.lifetime, clock=clock, choices=choices, limit=limit)
         self._connect(inner, outer, rules)
+        self._owners = owners_of(identity, strangers)
 
     def _connect(self, inner: Store, outer: Outer, rules: Rules) -> None:
         self._listeners = Listeners()
@@ -157,17 +166,28 @@ class Sessions:
             record = self._recalls.recall(given.key, self._app, told)
             if record is None:
                 return None
-            return self._begin(record, given, told, route)
-        for header in headers:
-            if self._name in header:
-                return None
-        return Session(None, self._clock(), self.keeper)
+            session = self._begin(record, given, told, route)
+        else:
+            for header in headers:
+                if self._name in header:
+                    return None
+            session = Session(None, self._clock(), self.keeper)
+        if self._owners is not None and not self._owners.admit(session, request):
+            self.close_session(session)
+            return None
+        return session
 
     async def open(self, request: Request) -> Session:
         """The session of a request. Raises `StoreUnavailable`.
 
         Asks the store only when the request carries an id that can be ours.
         """
+        session = await self._found(request)
+        if self._owners is None or self._owners.admit(session, request):
+            return session
+        return await self._instead(session, self._owners)
+
+    async def _found(self, request: Request) -> Session:
         if self._sweeper is not None:
             self._sweeper.start()
         ids, told = self._tracking.read(request.cookies)
@@ -325,6 +345,18 @@ class Sessions:
             await self._commits.commit(session, session.changes(), counts=False)
         finally:
             self.close_session(session)
+
+    async def _instead(self, session: Session, owners: Owners) -> Session:
+        """What a stranger gets instead of `session`."""
+        self.close_session(session)
+        if self._listeners:
+            self._listeners.tell(events.StrangerRefused(ref=session.ref, app=self._app))
+        stranger = Session(None, self._clock(), self.keeper)
+        if owners.ends and session.record is not None:
+            await self._endings.end(session.record, "revoked")
+        else:
+            stranger.estrange()
+        return stranger
 
     # --- opening -------------------------------------------------------------------------------------------------
 

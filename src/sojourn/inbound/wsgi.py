@@ -82,6 +82,11 @@ class EnvironRequest:
         value = self._environ.get("HTTP_" + name.decode().upper().replace("-", "_"))
         return [] if value is None else [value.encode("latin-1")]
 
+    @property
+    def user(self) -> str | None:
+        """As `Request`."""
+        return self._environ.get("REMOTE_USER") or None
+
 
 class _Answer:
     """The answer to one request. It starts with its first byte: until then the application may change its mind."""

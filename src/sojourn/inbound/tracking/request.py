@@ -29,3 +29,8 @@ class Request(Protocol):
     def header(self, name: bytes) -> list[bytes]:
         """The values of the headers of that name, which is given in lower case."""
         ...
+
+    @property
+    def user(self) -> str | None:
+        """Whose it is, as the server or what is outside of the sessions has found out: `REMOTE_USER` and its kin."""
+        ...
