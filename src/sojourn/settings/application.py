@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,8 +31,11 @@ class ApplicationSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where each was given, by the names of keys; what is not here has its default."""
 
     @classmethod
-    def of(cls, app: str, layer: Layer) -> ApplicationSettings:
-        """Those that a layer says. Raises `SettingError` with the place of what cannot be."""
+    def of(cls, app: str, layer: Layer, environ: Mapping[str, str]) -> ApplicationSettings:
+        """Those that a layer says. `environ`: where it may say that keys are.
+
+        Raises `SettingError` with the place of what cannot be.
+        """
         values: dict[str, Any] = {}
         for name, kind in SECTIONS.items():
             given = {key.partition(".")[2]: each for key, each in layer.items() if key.startswith(f"{name}.")}
@@ -42,7 +44,7 @@ class ApplicationSettings(msgspec.Struct, frozen=True, kw_only=True):
                 values[name] = _made(kind, {inner: each.value for inner, each in given.items()}, origins)
         values |= {name: each.value for name, each in layer.items() if "." not in name}
         if isinstance(values.get("seal"), str):
-            values["seal"] = _ring(values["seal"], layer["seal"].origin)
+            values["seal"] = _ring(values["seal"], layer["seal"].origin, environ)
         return cls(app=app, options=Options(**values), origins={name: each.origin for name, each in layer.items()})
 
     @property
@@ -92,8 +94,8 @@ def _made(make: Callable[..., T], given: Mapping[str, Any], origins: Mapping[str
     try:
         return make(**given)
     except SettingError as error:
-        blamed = [origins[name] for name in given if origins.get(name) and _works(make, given, name)]
-        places = dict.fromkeys(blamed or [origin for origin in origins.values() if origin][:1])
+        blamed = [name for name in given if _works(make, given, name)] or list(origins)[:1]
+        places = dict.fromkeys(origins[name] for name in blamed if origins.get(name))
         raise SettingError(": ".join(filter(None, (" and ".join(places), str(error))))) from None
 
 
@@ -105,7 +107,7 @@ def _works(make: Callable[..., object], given: Mapping[str, Any], without: str) 
     return True
 
 
-def _ring(named: str, origin: str) -> Iterable[bytes]:
+def _ring(named: str, origin: str, environ: Mapping[str, str]) -> tuple[bytes, ...]:
     """The keys that are named, or that stand there. Raises `SettingError`, which holds nothing of them."""
     try:
         from sojourn.store.sealed import key_ring
@@ -117,12 +119,15 @@ def _ring(named: str, origin: str) -> Iterable[bytes]:
         if kind == "file":
             text = Path(name).read_text(encoding="ascii")
         elif named.startswith(BY_REFERENCE):
-            text = os.environ[name]
+            text = environ[name]
     except (OSError, UnicodeDecodeError):
         raise SettingError(f"{origin}: seal: the file {name} cannot be read as a ring of keys") from None
     except KeyError:
         raise SettingError(f"{origin}: seal: there is no variable {name}") from None
-    keys = _made(lambda text: tuple(key_ring(text)), {"text": text}, {"text": origin})
+    try:
+        keys = tuple(key_ring(text))
+    except SettingError as error:
+        raise SettingError(f"{origin}: {error}") from None
     if not keys:
         raise SettingError(f"{origin}: seal: there is no key in it; make one with sojourn.store.sealed.new_key()")
     return keys

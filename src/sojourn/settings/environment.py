@@ -60,7 +60,7 @@ class _Names:
     def meant(self, spelled: str, variable: str) -> str:
         known = self._known.get(spelled, [spelled.lower()])
         if len(known) > 1 or not spelled:
-            told = f"may mean {' or '.join(map(repr, known))}" if spelled else "names no application"
+            told = f"may mean {' or '.join(map(repr, sorted(known)))}" if spelled else "names no application"
             raise SettingError(f"{variable} {told}; say it in the file")
         return known[0]
 

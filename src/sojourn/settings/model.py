@@ -49,6 +49,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     route: str | UnsetType | None = UNSET
     node: str | UnsetType | None = UNSET
     skip: tuple[str, ...] | UnsetType = UNSET
+    identity: Literal["request"] | UnsetType | None = UNSET
+    strangers: Literal["refuse", "end"] | UnsetType = UNSET
 
 
 class Key(NamedTuple):

@@ -28,8 +28,9 @@ class Settings:
     file. What is said of one application comes before what is said of all, wherever it is said.
     """
 
-    def __init__(self, *sources: Source) -> None:
-        """`sources`: each above the one before it."""
+    def __init__(self, *sources: Source, environ: Mapping[str, str] | None = None) -> None:
+        """`sources`: each above the one before it. `environ`: where they may say that keys are; None: the process's."""
+        self._environ = os.environ if environ is None else environ
         self._facility: Layer = {}
         self._applications: dict[str, Layer] = {}
         for source in sources:
@@ -54,7 +55,8 @@ class Settings:
         """
         own = {app: dict(_given(options)) for app, options in (applications or {}).items()}
         python = Source(dict(_given(sessions)), own)
-        return cls(*outside(path, os.environ if environ is None else environ, own), python)
+        environ = os.environ if environ is None else environ
+        return cls(*outside(path, environ, own), python, environ=environ)
 
     @property
     def applications(self) -> list[str]:
@@ -73,9 +75,12 @@ class Settings:
         }
         return _over(self._facility, own)
 
-    def of(self, app: str) -> ApplicationSettings:
-        """The settings of an application. Raises `SettingError` with the place of what cannot be."""
-        return ApplicationSettings.of(app, self.layer(app))
+    def of(self, app: str | None) -> ApplicationSettings:
+        """The settings of an application; None: of one of which nothing is said.
+
+        Raises `SettingError` with the place of what cannot be.
+        """
+        return ApplicationSettings.of(app or "default", self.layer(app), self._environ)
 
     def sessions(self, app: str = "default", **keywords: Any) -> Sessions:
         """The sessions of an application. `keywords`: of `Sessions`, above all that is set elsewhere.

@@ -12,7 +12,7 @@ from msgspec import UNSET
 from sojourn.cli.mistake import Mistake
 from sojourn.cli.report import masked
 from sojourn.errors import SettingError
-from sojourn.settings import ApplicationSettings, Settings
+from sojourn.settings import Settings
 from sojourn.settings.model import KEYS, SECTIONS, Layer, default_of
 from sojourn.settings.notation import name_in_toml, toml
 from sojourn.settings.reading import BY_REFERENCE
@@ -46,7 +46,7 @@ def show(path: str | None, *, app: str | None, as_json: bool) -> int:
 
 def _rows(settings: Settings, app: str | None) -> Iterator[_Row]:
     layer = settings.layer(app)
-    found = ApplicationSettings.of(app or "", layer)  # says what cannot be
+    found = settings.of(app)  # says what cannot be
     for key in KEYS:
         if key in SECTIONS:
             if not any(each.startswith(f"{key}.") for each in layer):
