@@ -10,7 +10,13 @@ import re
 import textwrap
 from pathlib import Path
 
+from msgspec import UNSET
+
 from sojourn import Behind, Cookie, Lifetime, Limit, Near, Sessions, Sweep
+from sojourn.settings import Options
+from sojourn.settings.environment import PREFIX
+from sojourn.settings.model import KEYS, default_of
+from sojourn.settings.notation import toml
 from sojourn.store import open_store
 
 __all__ = ["page"]
@@ -26,6 +32,7 @@ def page() -> str:
     parts += ["## Store addresses", "", "```text", *_block(inspect.getdoc(open_store) or ""), "```", ""]
     for kind in _KINDS:
         parts += [f"## {kind.__name__}", "", *_plain(inspect.getdoc(kind) or ""), "", *_fields(kind), ""]
+    parts += ["## In a file and in the environment", "", *_outside(), ""]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -57,6 +64,27 @@ def _fields(kind: type) -> list[str]:
     texts = _texts(kind)
     rows = [f"| `{field.name}` | `{_shown(field)}` | {texts[field.name]} |" for field in dataclasses.fields(kind)]
     return ["| setting | default | |", "|---|---|---|", *rows]
+
+
+def _outside() -> list[str]:
+    rows = [f"| `{key.name}` | `{PREFIX}{key.variable}` | {_in_a_file(key.name)} |" for key in KEYS.values()]
+    about = (inspect.getdoc(Options) or "").partition("\n\n")[2]
+    return [
+        "A key stands in `[sessions]` for all applications, and in `[applications.NAME]` for one; `cookie.name` is `name`",
+        "in `[sessions.cookie]`. The variable of one application is `SOJOURN_APPLICATIONS__NAME__COOKIE_NAME`. `false` is",
+        "Python's `None`. [How to keep settings in a file](../how-to/settings.md) says which of them holds.",
+        "",
+        *about.splitlines(),
+        "",
+        "| key | variable | default |",
+        "|---|---|---|",
+        *rows,
+    ]
+
+
+def _in_a_file(name: str) -> str:
+    default = default_of(name)
+    return "unset" if default is UNSET else f"`{toml(default)}`"
 
 
 def _shown(field: dataclasses.Field[object]) -> str:

@@ -16,43 +16,44 @@ def test_an_empty_file_sets_nothing(load: Load) -> None:
     assert load("").of("shop").options == Options()
 
 
+ALL = """
+[sessions]
+store = "postgresql://host/app"
+failover = true
+save = "async"
+touch = "always"
+on_error = "save"
+on_conflict = "fail"
+contents = "read"
+outage = "anonymous"
+route = "n1"
+node = "one"
+skip = ["/static/", "/health"]
+write = {interval = 2.5, queue_size = 7, max_items = 3, drain = "1m"}
+near = {entries = 5, bytes = 6_000, silence = 4, loads = 8}
+limit.per_principal = 3
+limit.when_full = "end-oldest"
+[sessions.cookie]
+name = "id"
+secure = true
+http_only = false
+same_site = "None"
+path = "/shop"
+domain = "example.org"
+max_age = 60
+partitioned = true
+[sessions.lifetime]
+idle = "1h30m"
+absolute = 86400
+renew = 0.5
+[sessions.sweep]
+every = "2m"
+quiet = ["08:00", 18:00:00]
+"""
+
+
 def test_a_file_says_all_that_python_can(load: Load) -> None:
-    settings = load(
-        """
-        [sessions]
-        store = "postgresql://host/app"
-        failover = true
-        save = "async"
-        touch = "always"
-        on_error = "save"
-        on_conflict = "fail"
-        contents = "read"
-        outage = "anonymous"
-        route = "n1"
-        node = "one"
-        skip = ["/static/", "/health"]
-        write = {interval = 2.5, queue_size = 7, max_items = 3, drain = "1m"}
-        near = {entries = 5, bytes = 6_000, silence = 4, loads = 8}
-        limit.per_principal = 3
-        limit.when_full = "end-oldest"
-        [sessions.cookie]
-        name = "id"
-        secure = true
-        http_only = false
-        same_site = "None"
-        path = "/shop"
-        domain = "example.org"
-        max_age = 60
-        partitioned = true
-        [sessions.lifetime]
-        idle = "1h30m"
-        absolute = 86400
-        renew = 0.5
-        [sessions.sweep]
-        every = "2m"
-        quiet = ["08:00", 18:00:00]
-        """
-    )
+    settings = load(ALL)
     assert settings.of("shop").options == Options(
         store="postgresql://host/app",
         failover=True,

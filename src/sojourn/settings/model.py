@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 from sojourn.core.cookies import Cookie
 from sojourn.core.lifetime import Lifetime
 from sojourn.inbound.ending import Limit, Sweep
+from sojourn.inbound.keeping.owners import Strangers
 from sojourn.inbound.sessions import Sessions
 from sojourn.store.behind import Behind
 from sojourn.store.near import Near
@@ -27,8 +28,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The keywords of `Sessions` that can be set from outside; what is left out has the default that it has there.
 
     Each is described at `Sessions`, but for `failover`: whether sessions are kept in the store, so that they outlive
-    their node. `False` keeps all of them in the memory of theirs; `True` keeps those in the store whose `save` is set,
-    and the others in memory; left out, what `store` says holds.
+    their node. `false` keeps all of them in the memory of theirs; `true` keeps those in the store whose `save` is set,
+    and the others in memory; where it is left out, what `store` says holds.
     """
 
     store: str | UnsetType = UNSET
@@ -50,7 +51,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     node: str | UnsetType | None = UNSET
     skip: tuple[str, ...] | UnsetType = UNSET
     identity: Literal["request"] | UnsetType | None = UNSET
-    strangers: Literal["refuse", "end"] | UnsetType = UNSET
+    strangers: Strangers | UnsetType = UNSET
 
 
 class Key(NamedTuple):
