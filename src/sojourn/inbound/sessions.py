@@ -6,7 +6,6 @@ import os
 import platform
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Literal, TypeVar, cast
 
 from sojourn.core import events
@@ -14,9 +13,9 @@ from sojourn.core.cookies import Cookie
 from sojourn.core.events import Listener
 from sojourn.core.ids import SessionId
 from sojourn.core.lifetime import Clock, Lifetime
-from sojourn.core.record import Record, is_text
+from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
-from sojourn.errors import SessionEnded, SettingError
+from sojourn.errors import SessionEnded
 from sojourn.inbound.ending import Endings, Limit, Sweep, Sweeper
 from sojourn.inbound.keeping.commits import Commits
 from sojourn.inbound.keeping.keeper import Keeper
@@ -28,13 +27,13 @@ from sojourn.inbound.keeping.rules import (
     check_kinds,
     check_limit,
     check_names,
-    lacks,
     near_of,
 )
+from sojourn.inbound.keeping.searching import Searching
 from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.tracking.cookies import CookieTracking, Headers
 from sojourn.inbound.tracking.request import Request
-from sojourn.store.base import Flushes, Lists, Opens, Query, Recalls, Store, Sweeps, power
+from sojourn.store.base import Flushes, Opens, Recalls, Store, Sweeps, power
 from sojourn.store.behind import Behind
 from sojourn.store.near import Near
 from sojourn.store.outage import Outage
@@ -48,7 +47,7 @@ E = TypeVar("E", bound=events.Event)
 CANDIDATES = 4  # ids of one request that are looked up, when their name lets others plant some
 
 
-class Sessions:
+class Sessions(Searching):
     """The sessions of an application's visitors: one object, made once, shared by all its requests.
 
     Nothing is opened until the first use; every process, and every event loop, uses it as its own.
@@ -286,46 +285,6 @@ class Sessions:
     async def sweep(self) -> int:
         """Remove and announce what has expired, now. Returns how many sessions that were; 0 where the store does so."""
         return await self._sweeper.sweep() if self._sweeper is not None else 0
-
-    async def find(
-        self, *, principal: str | None = None, ref: str | None = None, limit: int = 100, after: str = ""
-    ) -> list[Record]:
-        """Live sessions of this application, in the order of their refs; `after` the last ref of the page before.
-
-        Raises `SettingError` when the store cannot be searched.
-        """
-        lists = power(self.store, Lists)
-        if lists is None:
-            raise SettingError(f"sessions cannot be searched for: {lacks(self.store, 'find', 'Lists')}")
-        if not all(each is None or is_text(each) for each in (principal, ref, after)):
-            return []  # nothing bears such a name, and a store that refuses it would be taken for one that is away
-        return await lists.find(Query(app=self._app, principal=principal, ref=ref), limit=limit, after=after)
-
-    async def end(self, ref: str) -> bool:
-        """End the session of that ref, wherever it is in use. False when there is none."""
-        return any([await self._endings.end(record, "revoked") for record in await self.find(ref=ref)])
-
-    async def end_all(self, *, principal: str, but: str | None = None) -> int:
-        """End all sessions of `principal`, except that of the ref `but`. Returns how many there were."""
-        if not isinstance(principal, str):  # None would be everybody
-            raise SettingError(f"end_all(principal={principal!r}): give a str; to end all there are: end_everything()")
-        return await self._end_all(principal, but)
-
-    async def end_everything(self) -> int:
-        """End all sessions of this application, whoever has them. Returns how many there were.
-
-        When it returns, every session has ended that was stored when it was called, on all nodes, whatever their
-        requests did meanwhile; what began since may live on. It costs one operation a session, a hundred at a time, and
-        one for each hundred. Sessions end while it runs, not all at its start; if it is cancelled or fails, those that
-        have ended stay ended, and it can be called again.
-        """
-        return await self._end_all(None, None)
-
-    async def _end_all(self, principal: str | None, but: str | None) -> int:
-        if is_remote(self.store) and (opens := power(self.store, Opens)) is not None:
-            await opens.open()  # or it would begin by the clock of this machine
-        find = partial(self.find, principal=principal)
-        return await self._endings.end_all(find, but=but, begun=self._clock())
 
     @asynccontextmanager
     async def access(self, ref: str) -> AsyncIterator[Session]:
