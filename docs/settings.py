@@ -70,8 +70,8 @@ def _outside() -> list[str]:
     rows = [f"| `{key.name}` | `{PREFIX}{key.variable}` | {_in_a_file(key.name)} |" for key in KEYS.values()]
     about = (inspect.getdoc(Options) or "").partition("\n\n")[2]
     return [
-        "A key stands in `[sessions]` for all applications, and in `[applications.NAME]` for one; `cookie.name` is `name`",
-        "in `[sessions.cookie]`. The variable of one application is `SOJOURN_APPLICATIONS__NAME__COOKIE_NAME`. `false` is",
+        "A key stands in `[sessions]` for all applications, and in `[applications.NAME]` for one; `cookie.name` is",
+        "`name` in `[sessions.cookie]`. The variable of one is `SOJOURN_APPLICATIONS__NAME__COOKIE_NAME`. `false` is",
         "Python's `None`. [How to keep settings in a file](../how-to/settings.md) says which of them holds.",
         "",
         *about.splitlines(),

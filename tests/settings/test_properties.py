@@ -34,6 +34,7 @@ READ = {
     "what goes on is no comment": (b"a=b\\\n  #c", [("a", "b#c")]),
     "it goes on with nothing": (b"a=b\\\n\nc=d", [("a", "b"), ("c", "d")]),
     "it goes on at the end": (b"a=b\\", [("a", "b")]),
+    "it goes on before it has begun": (b"\\\n# b=c\n\\\n\n\\\nd=e", [("d", "e")]),
     "two backslashes end it": (b"a=b\\\\\nc=d", [("a", "b\\"), ("c", "d")]),
     "three do not": (b"a=b\\\\\\\nc=d", [("a", "b\\c=d")]),
     "letters": (b"a=\\t\\n\\r\\f", [("a", "\t\n\r\f")]),
@@ -54,7 +55,7 @@ def test_a_file_is_read_as_java_reads_it(data: bytes, expected: list[tuple[str, 
 
 def test_a_property_has_the_line_where_it_begins() -> None:
     found = read_properties(b"# one\na=b\\\n  c\n\n\r\nd=e\r\\\nf=g", "local.properties")
-    assert [each.origin for each in found] == [f"local.properties:{line}" for line in (2, 6, 7)]
+    assert [each.origin for each in found] == [f"local.properties:{line}" for line in (2, 6, 8)]
 
 
 REFUSED = {

@@ -72,7 +72,7 @@ def _check(workers: int, orders: Orders) -> None:
         raise Mistake("a store in memory is of one process; give --workers 1, or another --store")
     if workers > 1 and settings.options.save == "async":
         raise Mistake(
-            "--save async keeps changes for a while in the worker that made them; give --workers 1 at each port, and "
+            "saving async keeps changes for a while in the worker that made them; give --workers 1 at each port, and "
             "a balancer that keeps visitors at theirs"
         )
     if orders.metrics and find_spec("prometheus_client") is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from sojourn.errors import SettingError
@@ -41,21 +42,22 @@ def read_properties(data: bytes, file: str) -> list[Property]:
     return found
 
 
-def _logical(lines: list[str]) -> list[tuple[int, str]]:
+def _logical(lines: list[str]) -> Iterator[tuple[int, str]]:
     """Lines with those that continue them, without blank ones and comments; each with its number."""
-    found: list[tuple[int, str]] = []
-    continued = False
+    begun, text = 0, ""
     for number, natural in enumerate(lines, start=1):
         line = natural.lstrip(_BLANK)
-        if not continued:
+        if not text:
             if not line or line[0] in "#!":
                 continue
-            found.append((number, ""))
-        ends = len(line) - len(line.rstrip("\\"))
-        continued = ends % 2 == 1
-        begun, before = found[-1]
-        found[-1] = (begun, before + (line[:-1] if continued else line))
-    return found
+            begun = number
+        continued = (len(line) - len(line.rstrip("\\"))) % 2 == 1
+        text += line[:-1] if continued else line
+        if not continued:
+            yield begun, text
+            text = ""
+    if text:
+        yield begun, text
 
 
 def _text(escaped: str, origin: str) -> str:

@@ -68,6 +68,8 @@ class _Reader:
             elif app is not None:
                 layer = self._applications.setdefault(app["app"], {})
                 self._put(layer, f"[applications.{app['app']}]", each, *_OF_APPLICATION[app["name"]])
+            elif name in _CHECKS:
+                self._note(each, "nothing: what cannot be stored is refused when it is, and not before")
             else:
                 self._note(each, f"nothing: it is not known; {nearest(name, _KNOWN)}")
         self._fill()
@@ -173,5 +175,7 @@ _OF_APPLICATION: dict[str, tuple[str, Callable[[str], Any]]] = {
     "cookie.secure": ("cookie.secure", _boolean),
     "cookie.httponly": ("cookie.http_only", _boolean),
 }
+
+_CHECKS = tuple(f"session.serialization.check{each}" for each in ("", ".extensions", ".response.error"))
 
 _KNOWN = [*_GLOBAL, *(f"spring.session.[extension].{name}" for name in _OF_APPLICATION)]

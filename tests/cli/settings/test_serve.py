@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from tests.cli.served import HERE, Serve, Served, cookie_of, run
 
+from sojourn.store.sealed import new_key
+
 Start = Callable[..., Served]
 
 PROPERTIES = """
@@ -116,3 +118,13 @@ def test_sessions_are_listed_where_the_settings_say(start: Start, tmp_path: Path
     ended = run("sessions", "list", "--settings", str(tmp_path / "sojourn.toml"), "--json", cwd=HERE)
     assert ended.returncode == 0
     assert '"app":"shop"' in ended.stdout
+
+
+def test_keys_of_a_seal_reach_the_workers(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "[sessions]\nstore = 'sqlite:///HERE/a.db'\nseal = 'env:SESSION_KEYS'"
+    monkeypatch.setenv("SESSION_KEYS", new_key())
+    served = start(text)
+    _, cookie = visits(served)
+    assert visits(served, cookie)[0] == 2
+    assert served.stop() == 0
+    assert b"visits" not in b"".join(file.read_bytes() for file in tmp_path.glob("a.db*"))
