@@ -65,7 +65,7 @@ def test_each_line_of_the_file_tells_where_it_is_from() -> None:
 
 def test_nothing_becomes_the_defaults() -> None:
     assert document("") == {"sessions": {"failover": False, "cookie": {"name": "JSESSIONID"}}}
-    assert "spring.session.enabled is not there: false, so all sessions stay in memory" in notes("")
+    assert "spring.session.enabled is not set: false, so all sessions stay in memory" in notes("")
 
 
 def test_each_property_is_told_of() -> None:
@@ -104,7 +104,7 @@ def test_a_property_without_a_value_is_not_set(name: str, empty: str) -> None:
 def test_the_path_of_a_cookie_is_that_of_the_application() -> None:
     text = "spring.session.shop.save=sync\nshop.webroot=/store"
     assert document(text)["applications"]["shop"]["cookie"]["path"] == "/store"
-    assert "cookie.path is not there: /store, since shop.webroot" in notes(text)
+    assert "cookie.path is not set: /store, since shop.webroot" in notes(text)
     assert "mend it if that is wrong" in notes("spring.session.shop.save=sync")
 
 

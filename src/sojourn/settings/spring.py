@@ -102,13 +102,13 @@ class _Reader:
         """Give what has no property the default that it has there."""
         if "failover" not in self._sessions:
             self._sessions["failover"] = Given(value=False, origin="default of spring.session.enabled")
-            self._notes.append("spring.session.enabled is not there: false, so all sessions stay in memory")
+            self._notes.append("spring.session.enabled is not set: false, so all sessions stay in memory")
         self._sessions["cookie.name"] = Given(COOKIE, "default of spring.session.….cookie.name")
         for app, layer in self._applications.items():
             if "cookie.path" not in layer:
                 layer["cookie.path"] = self._context_path(app)
             if "save" not in layer:
-                self._notes.append(f"spring.session.{app}.save is not there: the sessions of {app} stay in memory")
+                self._notes.append(f"spring.session.{app}.save is not set: the sessions of {app} stay in memory")
         if self._applications:
             self._notes.append(
                 "secure and cookie.httponly that are not set: true, as they are there, where all requests are https; "
@@ -123,7 +123,7 @@ class _Reader:
         else:
             path, why = f"/{app}", f"an application without {app}{_WEBROOT} is mounted there"
         self._notes.append(
-            f"spring.session.{app}.cookie.path is not there: {path}, since {why}; mend it if that is wrong"
+            f"spring.session.{app}.cookie.path is not set: {path}, since {why}; mend it if that is wrong"
         )
         return Given(path, root.origin if root is not None else f"default of spring.session.{app}.cookie.path")
 

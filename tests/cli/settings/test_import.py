@@ -50,3 +50,10 @@ def test_a_mistake_is_told_in_one_line(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     ended = run("settings", "import", "local.properties", cwd=tmp_path)
     assert ended.stderr == "sojourn: local.properties: cannot be read: No such file or directory\n"
+
+
+def test_a_password_that_comes_into_the_file_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "local.properties").write_text(PROPERTIES, encoding="latin-1")
+    ended = run("settings", "import", "local.properties", "--store", "postgresql://app:s3cret@host/app", cwd=tmp_path)
+    assert "SOJOURN_STORE is a better place" in ended.stderr
+    assert "s3cret" not in ended.stderr

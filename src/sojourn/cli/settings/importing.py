@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sojourn.cli.mistake import Mistake
+from sojourn.cli.report import masked
 from sojourn.errors import SettingError
 from sojourn.settings.properties import read_properties
 from sojourn.settings.spring import imported
@@ -30,6 +31,8 @@ def import_properties(file: Path, *, store: str | None, output: Path | None) -> 
         _write(output, text)
     for note in found.notes:
         click.echo(note, err=True)
+    if store is not None and masked(store) != store:
+        click.echo("the address has a password, which is in the file now; SOJOURN_STORE is a better place", err=True)
     return 0
 
 
