@@ -9,6 +9,7 @@ class TestPlain(OverStores):
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -49,7 +50,8 @@ def serve_asgi(app: Any, **settings: Any) -> Iterator[str]:
             assert server.started, "the application did not start"
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            if server.started:
+                server.stop()
             thread.join(PATIENCE)
             assert not thread.is_alive(), "the server did not stop"
 
@@ -58,8 +60,16 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.settled = threading.Event()
+        self._over = asyncio.Event()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._over.set)
+
+    async def main_loop(self) -> None:
+        await self._over.wait()  # in place of a look every 0.1 s
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         try:
             await super().startup(sockets)
         finally:

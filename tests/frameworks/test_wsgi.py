@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 from tests.frameworks.apps import plain_wsgi
 from tests.frameworks.serving import OverStores, serve_wsgi
@@ -12,6 +13,8 @@ from sojourn import Sessions
 
 
 class TestWsgi(OverStores):
+    cannot: ClassVar[dict[str, str]] = {"test_*socket*": "WSGI has no WebSockets"}
+
     @contextmanager
     def serve(self, sessions: Sessions) -> Iterator[str]:
         with serve_wsgi(plain_wsgi.application(sessions)) as url:

@@ -4,17 +4,36 @@ from __future__ import annotations
 
 from sojourn.testing.app.promises.answers import AnswerPromises
 from sojourn.testing.app.promises.contents import ContentsPromises
+from sojourn.testing.app.promises.cookies import CookiePromises
+from sojourn.testing.app.promises.endings import EndingPromises
 from sojourn.testing.app.promises.identity import IdentityPromises
 from sojourn.testing.app.promises.lifetimes import LifetimePromises
+from sojourn.testing.app.promises.overlapping import OverlappingPromises
+from sojourn.testing.app.promises.refusals import RefusalPromises
+from sojourn.testing.app.promises.saving import SavingPromises
+from sojourn.testing.app.promises.sockets import SocketPromises
+from sojourn.testing.app.promises.streaming import StreamingPromises
 
 __all__ = ["AppContract"]
 
 
-class AppContract(ContentsPromises, IdentityPromises, LifetimePromises, AnswerPromises):
+class AppContract(
+    ContentsPromises,
+    SavingPromises,
+    IdentityPromises,
+    CookiePromises,
+    LifetimePromises,
+    EndingPromises,
+    OverlappingPromises,
+    AnswerPromises,
+    RefusalPromises,
+    StreamingPromises,
+    SocketPromises,
+):
     """The promises of a framework's side, as tests of the application that a subclass serves.
 
         class TestMyFramework(AppContract):
-            cannot = {"test_…": "why"}
+            cannot = {"test_*socket*": "it has no WebSockets"}
 
             @contextmanager
             def serve(self, sessions: Sessions) -> Iterator[str]:

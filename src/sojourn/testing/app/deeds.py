@@ -11,12 +11,14 @@ An application for the contract has these routes, each of which answers any meth
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sojourn.core.session import Session
+from sojourn.testing.app.gates import pass_gate
 
 __all__ = ["DEEDS", "Result", "begin", "perform", "perform_async", "stream"]
 
@@ -74,6 +76,11 @@ def count(session: Session, _given: Given) -> int:
     """One more."""
     session["n"] = session.get("n", 0) + 1
     return int(session["n"])
+
+
+def save(session: Session, given: Given) -> int:
+    """One more, which `perform` stores at once."""
+    return count(session, given)
 
 
 def nested(session: Session, given: Given) -> int:
@@ -134,7 +141,7 @@ DEEDS: dict[str, Callable[[Session, Given], Any]] = {
     deed.__name__: deed
     for deed in (
         nothing, read, get, put, delete, clear, count, nested, view, odd, log_in, log_out, renew, end, end_and_use,
-        fail,
+        fail, save,
     )
 }  # fmt: skip
 """By name."""
@@ -143,30 +150,34 @@ DEEDS: dict[str, Callable[[Session, Given], Any]] = {
 def perform(deed: str, session: Session, given: Given) -> Result:
     """Do what is asked for in a sync framework. `given`: what the URL says behind `?`; `status` is answered.
 
-    Beside `DEEDS`: `save` counts and stores at once, `alone` counts while it has the session to itself.
+    Beside `DEEDS`: `save` counts and stores at once, `alone` counts while it has the session to itself. `gate` names a
+    gate that is passed when it is done.
     """
     if deed == "alone":
-        with session.exclusive():
+        with session.exclusive(wait=_patience(given)):
             said: Any = count(session, given)
-    elif deed == "save":
-        said = count(session, given)
-        session.save()
+            _pass(given)
     else:
         said = _done(deed, session, given)
-    return int(given.get("status", "200")), json.dumps(said).encode()
+        if deed == "save":
+            session.save()
+        _pass(given)
+    return _answered(given, said)
 
 
 async def perform_async(deed: str, session: Session, given: Given) -> Result:
     """As `perform`, in an async framework."""
     if deed == "alone":
-        async with session.exclusive():
+        async with session.exclusive(wait=_patience(given)):
             said: Any = count(session, given)
-    elif deed == "save":
-        said = count(session, given)
-        await session.save()
+            await asyncio.to_thread(_pass, given)
     else:
         said = _done(deed, session, given)
-    return int(given.get("status", "200")), json.dumps(said).encode()
+        if deed == "save":
+            await session.save()
+        if "gate" in given:
+            await asyncio.to_thread(_pass, given)
+    return _answered(given, said)
 
 
 def begin(session: Session) -> None:
@@ -183,4 +194,20 @@ def stream(session: Session) -> Iterator[bytes]:
 
 def _done(deed: str, session: Session, given: Given) -> Any:
     act = DEEDS.get(deed.rpartition("/")[2])
-    return None if act is None else act(session, {name: value for name, value in given.items() if name != "status"})
+    return None if act is None else act(session, {name: given[name] for name in given if name not in _OURS})
+
+
+_OURS = ("gate", "status", "wait")
+
+
+def _answered(given: Given, said: Any) -> Result:
+    return int(given.get("status", "200")), json.dumps(said).encode()
+
+
+def _pass(given: Given) -> None:
+    if "gate" in given:
+        pass_gate(given["gate"])
+
+
+def _patience(given: Given) -> float:
+    return float(given.get("wait", "5"))

@@ -15,6 +15,15 @@ class ContentsPromises(Ground):
         visitor.ask("put", a=1, b="two")
         assert visitor.ask("read").value["data"] == {"a": "1", "b": "two"}
 
+    def test_text_comes_back_as_it_went_in(self, visitor: Visitor) -> None:
+        texts = {"word": "Grüße ☃ 𝄞", "sign": 'a;b=c, "d" \\ %41 +', "empty\u00e9": " "}
+        visitor.ask("put", **texts)
+        assert visitor.ask("read").value["data"] == texts
+
+    def test_what_is_not_there_is_not_there(self, visitor: Visitor) -> None:
+        visitor.ask("put", a=1)
+        assert visitor.ask("get", name="b").value is None
+
     def test_what_is_taken_out_is_gone(self, visitor: Visitor) -> None:
         visitor.ask("put", a=1, b=2)
         visitor.ask("delete", name="a")
@@ -40,3 +49,23 @@ class ContentsPromises(Ground):
     def test_a_view_that_was_only_looked_at_stores_nothing(self, visitor: Visitor) -> None:
         assert visitor.ask("view").value == [[], ""]
         assert visitor.jar == {}
+
+    def test_reading_stores_nothing(self, visitor: Visitor) -> None:
+        visitor.ask("nested", item="pen")
+        for _ in range(2):
+            answer = visitor.ask("read")
+            assert (answer.value["version"], answer.cookies) == (1, {})
+
+    def test_what_is_put_in_as_it_was_is_no_change(self, visitor: Visitor) -> None:
+        visitor.ask("put", a=1)
+        answer = visitor.ask("put", a=1)
+        assert (answer.cookies, visitor.ask("read").value["version"]) == ({}, 1)
+
+    def test_every_change_is_a_new_version(self, visitor: Visitor) -> None:
+        assert [visitor.ask("count").value for _ in range(3)] == [1, 2, 3]
+        assert visitor.ask("read").value["version"] == 3
+
+    def test_a_value_that_cannot_be_kept_is_an_error_and_leaves_the_session_whole(self, visitor: Visitor) -> None:
+        visitor.ask("put", a=1)
+        assert visitor.ask("odd").status == 500
+        assert visitor.ask("read").value["data"] == {"a": "1"}

@@ -1,0 +1,94 @@
+"""Sockets: a WebSocket has the session of its handshake, and stores what it changed when it closes."""
+
+from __future__ import annotations
+
+from sojourn.core import events
+from sojourn.testing.app.client import Visitor
+from sojourn.testing.app.ground import Ground, Site
+from sojourn.testing.app.socket import connected
+
+__all__ = ["SocketPromises"]
+
+
+class SocketPromises(Ground):
+    """The promises about WebSockets."""
+
+    def test_a_socket_has_the_session_of_its_visitor(self, visitor: Visitor) -> None:
+        visitor.ask("log_in", user="alice")
+        visitor.ask("put", a=1)
+        with connected(visitor) as socket:
+            seen = socket.say("read")
+        assert (seen["data"], seen["principal"]) == ({"a": "1"}, "alice")
+
+    def test_what_a_socket_changed_is_stored_when_it_closes(self, visitor: Visitor, site: Site) -> None:
+        visitor.ask("count")
+        with connected(visitor) as socket:
+            assert [socket.say("count"), socket.say("count")] == [2, 3]
+            assert visitor.twin().ask("get", name="n").value == 1
+        site.rest()
+        assert visitor.ask("get", name="n").value == 3
+
+    def test_what_a_socket_saves_is_stored_at_once(self, visitor: Visitor) -> None:
+        visitor.ask("count")
+        with connected(visitor) as socket:
+            socket.say("save")
+            assert visitor.twin().ask("get", name="n").value == 2
+
+    def test_a_closing_socket_keeps_what_requests_stored_meanwhile(self, visitor: Visitor, site: Site) -> None:
+        visitor.ask("put", a=1)
+        with connected(visitor) as socket:
+            socket.say("put", b=1)
+            visitor.ask("put", a=2, c=2)
+        site.rest()
+        assert visitor.ask("read").value["data"] == {"a": "2", "b": "1", "c": "2"}
+
+    def test_a_closing_socket_does_not_overwrite_a_newer_sign_in(self, visitor: Visitor, site: Site) -> None:
+        visitor.ask("put", a=1)
+        with connected(visitor) as socket:
+            socket.say("put", a=2)
+            ref = visitor.ask("log_in", user="alice").value
+        site.rest()
+        seen = visitor.ask("read").value
+        assert (seen["data"], seen["principal"]) == ({"a": "1"}, "alice")
+        assert [event.names for event in site.told(events.ChangesDropped, ref)] == [("a",)]
+
+    def test_a_closing_socket_brings_nothing_back(self, visitor: Visitor, site: Site) -> None:
+        visitor.ask("put", a=1)
+        ref = visitor.ask("read").value["ref"]
+        with connected(visitor) as socket:
+            socket.say("put", a=2)
+            visitor.ask("end")
+        site.rest()
+        assert site.do(site.sessions.find(ref=ref)) == []
+
+    def test_a_socket_can_end_the_session(self, visitor: Visitor, site: Site) -> None:
+        visitor.ask("count")
+        with connected(visitor) as socket:
+            socket.say("end")
+        site.rest()
+        assert visitor.ask("read").value["new"]
+
+    def test_nobody_signs_in_over_a_socket(self, visitor: Visitor, site: Site) -> None:
+        visitor.ask("count")
+        with connected(visitor) as socket:
+            socket.tell("log_in", user="alice")
+            socket.wait_for_the_end()
+        site.rest()
+        assert visitor.ask("read").value["principal"] is None
+
+    def test_a_socket_creates_no_session(self, visitor: Visitor) -> None:
+        with connected(visitor) as socket:
+            assert visitor.jar == {}
+            socket.tell("count")
+            socket.wait_for_the_end()
+        assert visitor.ask("read").value["new"]
+
+    def test_a_socket_that_was_open_for_long_used_the_session(self, visitor: Visitor, site: Site) -> None:
+        visitor.ask("count")
+        with connected(visitor) as socket:
+            socket.say("read")
+            site.clock.advance(minutes=20)
+        site.rest()
+        site.do(site.sessions.flush())
+        site.clock.advance(minutes=20)
+        assert visitor.ask("count").value == 2
