@@ -7,7 +7,7 @@ import hashlib
 import re
 import secrets
 
-__all__ = ["SessionId", "new_ref"]
+__all__ = ["CertificateId", "SessionId", "new_ref"]
 
 # 43 characters of base64url are 256 random bits (ASVS 7.2.3 asks for 128). Nothing else reaches a store (R73).
 _ID = re.compile(rb"[A-Za-z0-9_-]{43}")
@@ -24,11 +24,14 @@ class SessionId:
 
     __slots__ = ("key", "secret")
 
+    fixed = False
+    """Whether the visitor has it from elsewhere, so that no other can take its place."""
+
     def __init__(self, secret: str) -> None:
         """`secret`: 43 characters of base64url, from `new` or checked by `parse`."""
         self.secret = secret
-        # Unkeyed SHA-256 is sound for 256 random bits. The way of tracking is part of what is hashed, so that what is
-        # public in one way (a certificate's fingerprint) opens nothing in another.
+        # Unkeyed SHA-256 is sound for 256 random bits. What kind of id it is is part of what is hashed, so that what is
+        # public (a certificate's fingerprint) opens nothing as a cookie. Cookie, URL and header carry the same id.
         digest = hashlib.sha256(b"cookie\0" + secret.encode()).digest()
         self.key = secret[:_TAG] + base64.urlsafe_b64encode(digest)[:43].decode()
 
@@ -45,6 +48,20 @@ class SessionId:
 
     def __repr__(self) -> str:
         return "<SessionId>"
+
+
+class CertificateId(SessionId):
+    """A client's certificate in the place of an id. What is known of it is public: whoever asks has shown the key."""
+
+    __slots__ = ()
+
+    fixed = True
+
+    def __init__(self, digest: bytes) -> None:
+        """`digest`: SHA-256 of the certificate, as DER."""
+        self.secret = base64.urlsafe_b64encode(digest)[:43].decode()
+        hashed = hashlib.sha256(b"certificate\0" + self.secret.encode()).digest()
+        self.key = self.secret[:_TAG] + base64.urlsafe_b64encode(hashed)[:43].decode()
 
 
 def new_ref() -> str:

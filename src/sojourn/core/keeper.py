@@ -9,9 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from sojourn.core.ids import SessionId
     from sojourn.core.session import Session
 
-__all__ = ["Exclusive", "Keeper", "Right", "Stage"]
+__all__ = ["Exclusive", "Keeper", "Right", "Stage", "Track"]
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -57,6 +58,19 @@ class Keeper(Protocol):
 
     def exclusive(self, session: Session, *, wait: float) -> Exclusive:
         """Keep those out who ask for the same, as long as the context lasts."""
+        ...
+
+
+class Track(Protocol):
+    """How the id of one request's session travels, where that may be otherwise than in a cookie."""
+
+    @property
+    def keeps_id(self) -> bool:
+        """Whether age is no reason for a new id: the visitor could not be told it, or has it from elsewhere."""
+        ...
+
+    def encode(self, url: str, given: SessionId, *, redirect: bool) -> str:
+        """The URL, with the id where that is wanted. `redirect`: it is for a Location header."""
         ...
 
 

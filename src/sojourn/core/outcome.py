@@ -47,6 +47,8 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
     """Whether nothing is to be stored but `found` and the changes."""
     fences: bool = False
     """Whether a new version is wanted though nothing changed: what was based on an older one then meets a conflict."""
+    keeps_id: bool = False
+    """Whether age is no reason for a new id, since the visitor could not be told it, or has it from elsewhere."""
 
     def leaves(self, stored: Attributes) -> Changes:
         """All that is to be as it is here, of what is in `stored` and beside it."""
@@ -95,6 +97,9 @@ def conclude(use: Use, stored: Record | None, lifetime: Lifetime, now: float) ->
     A failed handler (it raised, or answered 500 or above) makes no changes, unless `on_error="save"`; an end and a
     sign-in stand. What is stored for one principal is not kept for another, or for nobody.
 
+    Age gives no new id to who came in a URL alone, for those URLs would have to be told, too; nor to a certificate, which
+    cannot be replaced: at a sign-in its key stays, and the epoch rises all the same, so that late saves are Gone.
+
     A request whose id was renewed under its feet sets no cookie: the new id is on its way to the visitor in another
     response. Once the response has started no cookie can be set, so nothing is created and nobody is signed in: also
     where the response never starts, because the handler raised or the visitor has gone. A sign-out stands all the same:
@@ -108,7 +113,8 @@ def conclude(use: Use, stored: Record | None, lifetime: Lifetime, now: float) ->
     if use.renewed and use.started:
         return Outcome()
     behind = use.given is None or use.given.key != stored.key  # came by an id that was renewed since
-    if use.renewed or (use.looked and not use.started and _renewal_due(stored, lifetime, now, behind=behind)):
+    ages = use.looked and not use.started and not use.keeps_id
+    if use.renewed or (ages and _renewal_due(stored, lifetime, now, behind=behind)):
         return _save(use, stored, lifetime, now, move=True)
     if use.changes or use.fences:
         return _save(use, stored, lifetime, now, behind=behind)
@@ -159,14 +165,16 @@ def _save(
         before = {} if use.emptied else codec.read(stored.data)
         attributes = merge(before, use.leaves(before))
     absolute_at = min(stored.absolute_at, lifetime.absolute_at(stored.created_at))  # the limit may be a newer one
+    key = use.next_id().key if move else stored.key
+    moved = key != stored.key
     record = msgspec.structs.replace(
         stored,
-        key=use.next_id().key if move else stored.key,
+        key=key,
         principal=use.principal if use.renewed else stored.principal,
         epoch=stored.epoch + use.renewed,
         version=stored.version + 1,
         accessed_at=stored.accessed_at if behind else max(now, stored.accessed_at),
-        renewed_at=now if move else stored.renewed_at,
+        renewed_at=now if moved else stored.renewed_at,
         expires_at=min(max(stored.expires_at, lifetime.expires_at(now, absolute_at)), absolute_at),
         absolute_at=absolute_at,
         node=use.node,
@@ -176,7 +184,7 @@ def _save(
         write="save",
         record=record,
         attributes=attributes,
-        set_id=use.next_id() if move else None,
+        set_id=use.next_id() if moved else None,
         set_version=None if behind or use.started else record.version,
     )
 

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Iterable
 
 from sojourn.core import codec
 from sojourn.core.attributes.contents import Contents
-from sojourn.core.attributes.mapping import AttributeMapping
 from sojourn.core.codec import Attributes, Packed
 from sojourn.core.ids import SessionId, new_ref
 from sojourn.core.keeper import Exclusive, Keeper, Right, Stage
 from sojourn.core.lifetime import Lifetime
+from sojourn.core.links import Linked
 from sojourn.core.merge import Changes, FieldChanges
 from sojourn.core.outcome import at_rest
 from sojourn.core.record import Record, is_text
@@ -22,7 +22,7 @@ __all__ = ["Session", "Stage"]
 _NOT_OWNER = "the session belongs to somebody else than this request; let its visitor sign in anew"
 
 
-class Session(AttributeMapping):
+class Session(Linked):
     """A visitor's session: a mapping of attribute names to values, valid during one request.
 
     Nothing needs to be saved or marked: what has changed is found by comparing bytes, nested changes too. A session
@@ -39,6 +39,8 @@ class Session(AttributeMapping):
     _contents: Contents | None = None
     _given: SessionId | None = None
     _told: int | None = None
+    farewell: tuple[bytes, ...] = ()
+    """Set-Cookie values that go along with an id, and remove the cookie in whose place it comes."""
     _principal: str | None = None
     _next_id: SessionId | None = None
     _owed_id: SessionId | None = None
@@ -81,8 +83,7 @@ class Session(AttributeMapping):
     @property
     def id(self) -> str:
         """The secret that the visitor carries. Keep it out of logs: use `ref` there."""
-        kept = self._record is not None and not self._renew and self._given is not None
-        return (self._given if kept else self.next_id()).secret  # type: ignore[union-attr]
+        return self._kept_id().secret
 
     @property
     def ref(self) -> str:
@@ -233,8 +234,11 @@ class Session(AttributeMapping):
     def next_id(self) -> SessionId:
         """The id that the session gets when it is created or renewed: the same for every call, until it has it."""
         if self._next_id is None:
-            # The tag is kept from an id that was ours; one that the visitor made up leaves no trace (R02).
-            self._next_id = SessionId.new(after=self._given if self._record is not None else None)
+            if self._given is not None and self._given.fixed:
+                self._next_id = self._given
+            else:
+                # The tag is kept from an id that was ours; one that the visitor made up leaves no trace (R02).
+                self._next_id = SessionId.new(after=self._given if self._record is not None else None)
         return self._next_id
 
     @property
@@ -310,6 +314,7 @@ class Session(AttributeMapping):
             self._renew = self._renew and not (changed_hands and self._principal == record.principal)
             self._emptied = self._emptied and self._renew
         self._record = record
+        self._ref = None  # of a certificate's session, that another request has made at the same time
         if self._contents is not None and attributes is not None:
             self._contents.committed(attributes, changes)
 
@@ -338,6 +343,17 @@ class Session(AttributeMapping):
         if self._contents is not None:
             self._contents.revert()
             self.refresh()
+
+    def _linked_id(self) -> SessionId | None:
+        if self._ended or self._stage is Stage.SKIPPED:
+            return None
+        self._look()
+        signs_in = self._renew and self._principal is not None
+        return self._kept_id() if self._record is not None or signs_in or len(self) else None
+
+    def _kept_id(self) -> SessionId:
+        given = self._given
+        return given if given is not None and self._record is not None and not self._renew else self.next_id()
 
     def _kept(self) -> Keeper:
         self._look()
