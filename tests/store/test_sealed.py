@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from sojourn.errors import Conflict, SettingError
 from sojourn.store.base import SWEEP_DELAY, Query, Store
 from sojourn.store.memory import MemoryStore
 from sojourn.store.sealed import SealedStore, key_ring, new_key
+from sojourn.store.sqlite import SqliteStore
 from sojourn.testing import FakeClock, StoreContract
 from sojourn.testing.contract import records
 
@@ -35,6 +37,17 @@ class TestSealed(StoreContract):
         assert isinstance(store.inner, MemoryStore)
         kept = {name: value for name, value in vars(store.inner._memory).items() if isinstance(value, dict)}
         yield msgspec.msgpack.encode({name: list(value.items()) for name, value in kept.items()})
+
+
+class TestSealedSqlite(StoreContract):
+    @pytest.fixture
+    def store(self, clock: FakeClock, tmp_path: Path) -> SealedStore:
+        return SealedStore(SqliteStore(tmp_path / "sessions.db", clock=clock), [OLD, NEW])
+
+    def raw_bytes(self, store: Store) -> Iterable[bytes]:
+        assert isinstance(store, SealedStore)
+        assert isinstance(store.inner, SqliteStore)
+        yield from (file.read_bytes() for file in store.inner._path.parent.iterdir())
 
 
 @pytest.fixture

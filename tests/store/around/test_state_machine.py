@@ -1,32 +1,61 @@
-"""The same steps on the store in memory and on those around one that all nodes share."""
+"""The same steps on the store in memory and on those around one: whatever it is, every answer must be the same."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.fixtures.two_stores import agree
 from tests.store.around.test_contract import KEYS
+from tests.store.behind.test_contract import LATER, Prompt
 
 from sojourn.store import Store, open_store
 from sojourn.store.near import NearStore
 from sojourn.store.sealed import SealedStore
+from sojourn.testing import FakeClock
 
-EXAMPLES = 12
-
-
-def around(store: Store) -> Store:
-    return NearStore(SealedStore(store, KEYS), node="n1")
+EXAMPLES = 10
+Fresh = Callable[[], str]
 
 
-@pytest.mark.timeout(300)
-def test_around_postgres_they_do_as_memory_does(postgres_urls: Callable[[], str]) -> None:
-    agree(lambda clock: around(open_store(postgres_urls(), clock=clock)), examples=EXAMPLES)
-
-
-@pytest.mark.timeout(300)
-def test_around_valkey_they_do_as_memory_does(valkey_address: str, valkey_prefix: str) -> None:
+@pytest.fixture(params=["memory", "sqlite", "postgres", "valkey"])
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Fresh:
+    """Gives addresses of stores that are fresh and empty."""
     numbers = itertools.count()
-    urls = (f"{valkey_address}?prefix={valkey_prefix}:{number}" for number in numbers)
-    agree(lambda clock: around(open_store(next(urls), clock=clock)), examples=EXAMPLES)
+    if request.param == "memory":
+        return lambda: "memory:"
+    if request.param == "sqlite":
+        return lambda: f"sqlite:///{tmp_path}/{next(numbers)}.db"
+    if request.param == "postgres":
+        urls: Fresh = request.getfixturevalue("postgres_urls")
+        return urls
+    url = f"{request.getfixturevalue('valkey_address')}?prefix={request.getfixturevalue('valkey_prefix')}"
+    return lambda: f"{url}:{next(numbers)}"
+
+
+def near(store: Store) -> Store:
+    return NearStore(store, node="n1")
+
+
+def sealed(store: Store) -> Store:
+    return SealedStore(store, KEYS)
+
+
+def behind(store: Store) -> Store:
+    """Each change is queued, and stored before the next step: what is queued only, a watch does not tell."""
+    return Prompt(store, LATER)
+
+
+def all_of_them(store: Store) -> Store:
+    return behind(near(sealed(store)))
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("around", [near, sealed, behind, all_of_them])
+def test_with_others_around_it_a_store_does_as_memory_does(fresh: Fresh, around: Callable[[Store], Store]) -> None:
+    def make(clock: FakeClock) -> Store:
+        return around(open_store(fresh(), clock=clock))
+
+    agree(make, examples=EXAMPLES)
