@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -31,19 +32,20 @@ class Site:
         return [Wire(port) for port in self.ports]
 
 
-@pytest.fixture
-def nodes() -> Iterator[ExitStack]:
+@pytest.fixture(params=[{}, {"seal": [b"k" * 32]}], ids=["bare", "sealed"])
+def make(request: pytest.FixtureRequest, store_url: str) -> Iterator[Callable[..., Site]]:
+    """Makes two nodes on a store. With copies at hand, or writing behind, two nodes do not promise this much."""
     with ExitStack() as nodes:
-        yield nodes
+        yield functools.partial(Site, store_url, nodes, **request.param)
 
 
 def at(port: int, wire: Wire) -> Wire:
     return Wire(port, wire.jar)
 
 
-async def test_a_session_ends_when_it_is_not_used_for_its_idle_time(store_url: str, nodes: ExitStack) -> None:
+async def test_a_session_ends_when_it_is_not_used_for_its_idle_time(make: Callable[..., Site]) -> None:
     """R20."""
-    site = Site(store_url, nodes)
+    site = make()
     idle = site.sessions[0].lifetime
     assert idle.idle_seconds == 1800
     first, second = site.wires()
@@ -57,9 +59,9 @@ async def test_a_session_ends_when_it_is_not_used_for_its_idle_time(store_url: s
         assert (await at(port, second).ask("/read")).value["data"] == {}
 
 
-async def test_no_activity_extends_the_absolute_lifetime(store_url: str, nodes: ExitStack) -> None:
+async def test_no_activity_extends_the_absolute_lifetime(make: Callable[..., Site]) -> None:
     """R21."""
-    site = Site(store_url, nodes, lifetime=Lifetime(absolute=60))
+    site = make(lifetime=Lifetime(absolute=60))
     wire = site.wires()[0]
     await wire.ask("/count")
     for second in range(1, 60):
@@ -69,11 +71,9 @@ async def test_no_activity_extends_the_absolute_lifetime(store_url: str, nodes: 
     assert (await wire.ask("/read")).value["data"] == {}
 
 
-async def test_fifty_parallel_requests_at_the_moment_of_a_renewal_make_one_new_id(
-    store_url: str, nodes: ExitStack
-) -> None:
+async def test_fifty_parallel_requests_at_the_moment_of_a_renewal_make_one_new_id(make: Callable[..., Site]) -> None:
     """R22."""
-    site = Site(store_url, nodes, lifetime=Lifetime(renew=600))
+    site = make(lifetime=Lifetime(renew=600))
     wire = site.wires()[0]
     await wire.ask("/count")
     site.clock.advance(seconds=600)
@@ -98,10 +98,10 @@ async def test_fifty_parallel_requests_at_the_moment_of_a_renewal_make_one_new_i
 
 
 async def test_health_checks_static_files_refusals_and_preflights_neither_create_nor_touch(
-    store_url: str, nodes: ExitStack
+    make: Callable[..., Site],
 ) -> None:
     """R26."""
-    site = Site(store_url, nodes, skip=["/nothing"], lifetime=Lifetime(idle=1200))
+    site = make(skip=["/nothing"], lifetime=Lifetime(idle=1200))
     wire = site.wires()[0]
     await wire.ask("/count")
     for _ in range(150):
