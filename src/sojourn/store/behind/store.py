@@ -162,6 +162,7 @@ class BehindStore(Around):
     ) -> list[Record]:
         """As `Admits`."""
         admit = super().admit
+        await self._save_expired()  # or they would not be counted
 
         async def send(base: Record | None) -> list[Record]:
             with self._saving.ending():
@@ -254,11 +255,7 @@ class BehindStore(Around):
 
     async def claim(self, *, limit: int, lease: float) -> list[Ending]:
         """As `Sweeps`, with what is queued."""
-        now = self._now()
-        for entry in self._queue:
-            if entry.base.expires_at <= now:  # it may be in use here
-                with contextlib.suppress(StoreError):
-                    await self._saving.save(entry)
+        await self._save_expired()
         with self._saving.ending():
             return [
                 Ending(
@@ -267,6 +264,13 @@ class BehindStore(Around):
                 )
                 for ending in await super().claim(limit=limit, lease=lease)
             ]
+
+    async def _save_expired(self) -> None:
+        now = self._now()
+        for entry in self._queue:
+            if entry.base.expires_at <= now:  # it may be in use here
+                with contextlib.suppress(StoreError):
+                    await self._saving.save(entry)
 
     async def _find_deleted(self, key: str, app: str) -> None:
         """Take what was deleted from the queue, though it is not known which session that was.
