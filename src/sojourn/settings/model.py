@@ -24,6 +24,9 @@ from sojourn.store.outage import Outage
 __all__ = ["KEYS", "SECTIONS", "Given", "Key", "Layer", "Options", "Source", "default_of"]
 
 
+_SECRET = ("store", "seal")
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The keywords of `Sessions` that can be set from outside; what is left out has the default that it has there.
 
@@ -53,6 +56,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     identity: Literal["request"] | UnsetType | None = UNSET
     strangers: Strangers | UnsetType = UNSET
 
+    def __repr__(self) -> str:
+        """What is given, without keys, and without addresses, which may hold a password."""
+        given = {name: getattr(self, name) for name in self.__struct_fields__ if getattr(self, name) is not UNSET}
+        shown = (f"{name}={'…' if name in _SECRET else repr(value)}" for name, value in given.items())
+        return f"Options({', '.join(shown)})"
+
 
 class Key(NamedTuple):
     """One setting: as `lifetime.idle` in Python's words, `idle` under `[sessions.lifetime]` in a file."""
@@ -71,6 +80,10 @@ class Given(NamedTuple):
 
     value: Any
     origin: str
+
+    def __repr__(self) -> str:
+        """Where it was given: the value may be a secret."""
+        return f"Given(…, {self.origin!r})"
 
 
 Layer = dict[str, Given]
