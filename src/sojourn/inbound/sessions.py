@@ -17,6 +17,7 @@ from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
 from sojourn.errors import SessionEnded
 from sojourn.inbound.ending import Endings, Limit, Sweep, Sweeper
+from sojourn.inbound.keeping.checking import Check, kind_of
 from sojourn.inbound.keeping.commits import Commits
 from sojourn.inbound.keeping.keeper import Keeper
 from sojourn.inbound.keeping.owners import Identity, Owners, Strangers, owners_of
@@ -75,6 +76,7 @@ class Sessions(Searching):
         skip: Sequence[str] = (),
         identity: Identity | Literal["request"] | None = None,
         strangers: Strangers = "refuse",
+        check: Check = "off",
         clock: Clock | None = None,
         node: str | None = None,
     ) -> None:
@@ -103,12 +105,18 @@ class Sessions(Searching):
           A principal's session is then refused to everybody else's requests, with `NotOwner`; a session of nobody
           becomes theirs. See `Session.own` for what the application finds out itself.
         - `strangers`: what such a request gets: `"refuse"`, or `"end"`, which ends the session and begins another.
+        - `check`: for development: whether each value is tried when it is put in, and what cannot be stored is logged
+          with its path, its type and the line that put it in: `"log"` drops it, `"error"` raises there. `"off"`: it is
+          found when the session is stored, which is then refused with `NotStorable`.
         - `clock`: tells the time in seconds since the epoch, also to a store that is given as an address; None: the
           clock of the store, which all nodes share. `node`: a name for this process.
 
         Raises `SettingError`.
         """
-        choices = Choices(save=save, touch=touch, on_error=on_error, on_conflict=on_conflict, contents=contents)
+        choices = Choices(
+            save=save, touch=touch, on_error=on_error, on_conflict=on_conflict, contents=contents, check=check
+        )
+        self._kind = kind_of(check, secure=cookie is None or cookie.secure)
         check_names(app, skip)
         self.cookie = cookie if cookie is not None else Cookie()
         self.lifetime = lifetime if lifetime is not None else Lifetime()
@@ -156,7 +164,7 @@ class Sessions(Searching):
         seen. Any thread may call it.
         """
         if self._skip and request.path.startswith(self._skip):
-            session = Session(None, self._clock())
+            session = self._kind(None, self._clock())
             session.advance(Stage.SKIPPED)
             return session
         headers = request.cookies
@@ -170,7 +178,7 @@ class Sessions(Searching):
             for header in headers:
                 if self._name in header:
                     return None
-            session = Session(None, self._clock(), self.keeper)
+            session = self._kind(None, self._clock(), self.keeper)
         if self._owners is not None and not self._owners.admit(session, request):
             self.close_session(session)
             return None
@@ -203,7 +211,7 @@ class Sessions(Searching):
             first = first or given
         if first is not None and self._listeners:
             self._listeners.tell(events.SessionAbsent(ref="", app=self._app))
-        return Session(None, self._clock(), self.keeper, given=first)
+        return self._kind(None, self._clock(), self.keeper, given=first)
 
     async def commit(self, session: Session, *, failed: bool = False, counts: bool = True) -> Headers:
         """Carry out what the request did with its session. Returns the headers that tell the visitor of it.
@@ -296,7 +304,7 @@ class Sessions(Searching):
         found = await self.find(ref=ref)
         if not found:
             raise SessionEnded(f"there is no session {ref}")
-        session = Session(found[0], self._clock(), self.keeper)
+        session = self._kind(found[0], self._clock(), self.keeper)
         self._held.add(id(session))
         session.advance(Stage.STARTED)
         try:
@@ -310,7 +318,7 @@ class Sessions(Searching):
         self.close_session(session)
         if self._listeners:
             self._listeners.tell(events.StrangerRefused(ref=session.ref, app=self._app))
-        stranger = Session(None, self._clock(), self.keeper)
+        stranger = self._kind(None, self._clock(), self.keeper)
         if owners.ends and session.record is not None:
             await self._endings.end(session.record, "revoked")
         else:
@@ -325,7 +333,7 @@ class Sessions(Searching):
         return await self._recalls.fetch(given.key, self._app, told)
 
     def _begin(self, record: Record, given: SessionId, told: int | None, route: str) -> Session:
-        session = Session(record, self._clock(), self.keeper, given=given, told=told)
+        session = self._kind(record, self._clock(), self.keeper, given=given, told=told)
         self._held.add(id(session))
         listeners = self._listeners
         if told is not None and told > record.version and listeners:

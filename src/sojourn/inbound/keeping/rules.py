@@ -25,6 +25,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "on_error": ("discard", "save"),
     "on_conflict": ("merge", "fail"),
     "contents": ("changed", "read", "all"),
+    "check": ("off", "log", "error"),
 }
 
 
@@ -36,6 +37,7 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
     on_error: str
     on_conflict: str
     contents: Literal["changed", "read", "all"]
+    check: Literal["off", "log", "error"]
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
