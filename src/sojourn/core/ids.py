@@ -26,6 +26,8 @@ class SessionId:
 
     fixed = False
     """Whether the visitor has it from elsewhere, so that no other can take its place."""
+    passing = False
+    """Whether it only stands for what another library gave out, and another has to take its place."""
 
     def __init__(self, secret: str) -> None:
         """`secret`: 43 characters of base64url, from `new` or checked by `parse`."""

@@ -353,7 +353,8 @@ class Session(Linked):
 
     def _kept_id(self) -> SessionId:
         given = self._given
-        return given if given is not None and self._record is not None and not self._renew else self.next_id()
+        kept = given is not None and not given.passing and self._record is not None and not self._renew
+        return given if kept else self.next_id()  # type: ignore[return-value]
 
     def _kept(self) -> Keeper:
         self._look()

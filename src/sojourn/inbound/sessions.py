@@ -32,7 +32,9 @@ from sojourn.inbound.keeping.rules import (
 )
 from sojourn.inbound.keeping.searching import Searching
 from sojourn.inbound.listeners import Listeners
-from sojourn.inbound.tracking.cookies import CookieTracking, Headers
+from sojourn.inbound.moving import Predecessor
+from sojourn.inbound.moving.takeover import Takeover
+from sojourn.inbound.tracking.cookies import SET, CookieTracking, Headers
 from sojourn.inbound.tracking.request import Request
 from sojourn.store.base import Flushes, Opens, Recalls, Store, Sweeps, power
 from sojourn.store.behind import Behind
@@ -70,6 +72,7 @@ class Sessions(Searching):
         on_conflict: Literal["merge", "fail"] = "merge",
         contents: Literal["changed", "read", "all"] = "changed",
         limit: Limit | None = None,
+        takes_over: Sequence[Predecessor] = (),
         sweep: Sweep | None = None,
         outage: Outage = "fail",
         route: str | None = None,
@@ -97,6 +100,8 @@ class Sessions(Searching):
           those that were read as well; or all, so that a session is never put together from what two requests left.
         - `skip`: beginnings of paths that have no session (static files, health checks): nothing is loaded there.
         - `limit`: how many sessions one principal may have (see `Limit`); None: as many as they like.
+        - `takes_over`: whose sessions go on here, for visitors who still come with another library's cookie (see
+          `sojourn.inbound.moving`).
         - `sweep`: when expired sessions are removed (see `Sweep`).
         - `outage`: what visitors get while the store is away (see `OutageStore`).
         - `route`: the name of this node for a balancer that keeps visitors at theirs; it goes along with the id.
@@ -133,6 +138,7 @@ class Sessions(Searching):
         rules = Rules(app=app, node=node, lifetime=self.lifetime, clock=clock, choices=choices, limit=limit)
         self._connect(inner, outer, rules)
         self._owners = owners_of(identity, strangers)
+        self._takeover = Takeover(self.store, rules, self.cookie, takes_over, self._listeners) if takes_over else None
 
     def _connect(self, inner: Store, outer: Outer, rules: Rules) -> None:
         self._listeners = Listeners()
@@ -178,6 +184,8 @@ class Sessions(Searching):
             for header in headers:
                 if self._name in header:
                     return None
+            if self._takeover is not None and self._takeover.concerns(headers):
+                return None
             session = self._kind(None, self._clock(), self.keeper)
         if self._owners is not None and not self._owners.admit(session, request):
             self.close_session(session)
@@ -198,6 +206,7 @@ class Sessions(Searching):
         if self._sweeper is not None:
             self._sweeper.start()
         ids, told = self._tracking.read(request.cookies)
+        named = bool(ids)
         if len(ids) > 1 and self.cookie.prefixed:
             # Browsers keep one cookie of such a name: one of these was forged, and it cannot be told which (R09).
             if self._listeners:
@@ -209,6 +218,11 @@ class Sessions(Searching):
             if record is not None:
                 return self._begin(record, given, told, route)
             first = first or given
+        taken = None if self._takeover is None else await self._takeover.take(request.cookies, named=named)
+        if taken is not None:
+            session = self._begin(taken.record, taken.given, None, self._tracking.route or "")
+            session.farewell = taken.farewell
+            return session
         if first is not None and self._listeners:
             self._listeners.tell(events.SessionAbsent(ref="", app=self._app))
         return self._kind(None, self._clock(), self.keeper, given=first)
@@ -234,7 +248,12 @@ class Sessions(Searching):
         if self._sweeper is not None:
             self._sweeper.start()
         outcome = await self._commits.commit(session, changes, counts=counts)
-        return [] if session.stage is not Stage.OPEN else self._tracking.write(session, outcome)
+        if session.stage is not Stage.OPEN:
+            return []
+        lines = self._tracking.write(session, outcome)
+        if session.farewell and (outcome.clear or outcome.set_id or session.owed_id):
+            lines += [(SET, line) for line in session.farewell]
+        return lines
 
     def rests(self, session: Session) -> bool:
         """Whether it can be told at once that a commit would do nothing: for the many requests that only read."""
