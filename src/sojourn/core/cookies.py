@@ -108,14 +108,18 @@ class Cookie:
         """The name of the cookie that carries the version."""
         return f"{self.name}-v"
 
-    def set(self, name: str, value: str) -> bytes:
-        """The value of a Set-Cookie header. Raises `SettingError` for what is no cookie (R12) or too long for one."""
+    def set(self, name: str, value: str, *, max_age: int | None = None) -> bytes:
+        """The value of a Set-Cookie header; `max_age`: another than that of the settings.
+
+        Raises `SettingError` for what is no cookie (R12) or too long for one.
+        """
         pair = f"{name}={value}"
         if not _PAIR.fullmatch(pair) or len(pair) > _LONGEST_PAIR:
             raise SettingError(
                 "a cookie's name and value must be visible ASCII without \",;\\ and of at most 4,096 bytes"
             )
-        age = "" if self.max_age is None else f"; Max-Age={self.max_age}"
+        seconds = self.max_age if max_age is None else max_age
+        age = "" if seconds is None else f"; Max-Age={seconds}"
         return f"{pair}{age}{self._attributes}".encode()
 
     def clear(self, name: str) -> bytes:

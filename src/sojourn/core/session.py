@@ -41,6 +41,8 @@ class Session(Linked):
     _told: int | None = None
     farewell: tuple[bytes, ...] = ()
     """Set-Cookie values that go along with an id, and remove the cookie in whose place it comes."""
+    keep_for: int | None = None
+    """Seconds for which browsers keep what this request gives them; None: as `Cookie` says."""
     _principal: str | None = None
     _next_id: SessionId | None = None
     _owed_id: SessionId | None = None

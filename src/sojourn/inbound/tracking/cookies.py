@@ -13,14 +13,14 @@ from sojourn.core.outcome import Outcome
 from sojourn.core.session import Session
 from sojourn.errors import SettingError
 
-__all__ = ["CookieTracking", "Headers"]
+__all__ = ["ROUTE", "SET", "CookieTracking", "Headers"]
 
 Headers = list[tuple[bytes, bytes]]
 """Names in lower case, and values."""
 
 SET = b"set-cookie"
 
-_ROUTE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+ROUTE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LONGEST_VERSION = 15  # digits: any such number is exact in every language that may look at it
 
 
@@ -33,7 +33,7 @@ class CookieTracking:
 
     def __init__(self, cookie: Cookie, route: str | None) -> None:
         """`route`: of this node; None writes none, and pays no heed to what others wrote. Raises `SettingError`."""
-        if route is not None and not (isinstance(route, str) and _ROUTE.fullmatch(route)):
+        if route is not None and not (isinstance(route, str) and ROUTE.fullmatch(route)):
             raise SettingError(f"Sessions(route={route!r}): give 1 to 64 letters, digits, - or _")
         self.cookie = cookie
         self.route = route
@@ -64,7 +64,7 @@ class CookieTracking:
         if not dot:
             return given, ""
         text = route.decode("latin-1")
-        return (given, text) if _ROUTE.fullmatch(text) else None
+        return (given, text) if ROUTE.fullmatch(text) else None
 
     def write(self, session: Session, outcome: Outcome) -> Headers:
         """The headers that tell the visitor of `outcome`."""
@@ -74,7 +74,7 @@ class CookieTracking:
         lines: Headers = []
         given_out = outcome.set_id or session.owed_id
         if given_out is not None:
-            lines.append((SET, cookie.set(cookie.name, self._spell(given_out))))
+            lines.append((SET, cookie.set(cookie.name, self.spell(given_out))))
         if outcome.set_version is not None:
             lines.append((SET, cookie.set(cookie.version_name, str(outcome.set_version))))
         return lines
@@ -92,5 +92,6 @@ class CookieTracking:
             rb"(?:[^;]*;)*?[ \t]*" + name + rb"-v=([0-9]{1,15})[ \t]*(?:;|\Z)"
         )
 
-    def _spell(self, given: SessionId) -> str:
+    def spell(self, given: SessionId) -> str:
+        """The id as it travels, with the route."""
         return given.secret if self.route is None else f"{given.secret}.{self.route}"
