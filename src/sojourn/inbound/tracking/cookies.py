@@ -74,9 +74,10 @@ class CookieTracking:
         lines: Headers = []
         given_out = outcome.set_id or session.owed_id
         if given_out is not None:
-            lines.append((SET, cookie.set(cookie.name, self.spell(given_out))))
+            lines.append((SET, cookie.set(cookie.name, self.spell(given_out), max_age=session.keep_for)))
         if outcome.set_version is not None:
-            lines.append((SET, cookie.set(cookie.version_name, str(outcome.set_version))))
+            version = str(outcome.set_version)
+            lines.append((SET, cookie.set(cookie.version_name, version, max_age=session.keep_for)))
         return lines
 
     @cached_property
