@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.fixtures.visitor import Visitor, everything, sets
+from tests.fixtures.visitor import Answer, Visitor, application, everything, sets
 from tests.fixtures.watched import WatchedStore
 
-from sojourn import Sessions
+from sojourn import Session, Sessions
+from sojourn.errors import NotStorable
 from sojourn.settings import Settings
 from sojourn.settings.properties import read_properties
 from sojourn.settings.spring import imported
@@ -32,7 +33,7 @@ def begin(tmp_path: Path, store: WatchedStore) -> Begin:
 
     def begin(*properties: str, app: str = "shop") -> Sessions:
         file = tmp_path / "sojourn.toml"
-        names = [f"{'session' if each.startswith('serialization') else 'spring.session'}.{each}" for each in properties]
+        names = [f"{'' if each.startswith('session.') else 'spring.session.'}{each}" for each in properties]
         found = imported(read_properties("\n".join(names).encode(), "local.properties"))
         file.write_text(written(found.source), encoding="utf-8")
         return Settings.load(file, environ={}).sessions(app, store=store, near=None)
@@ -177,3 +178,45 @@ async def test_the_cookie_is_secure_and_out_of_reach_for_scripts_unless_it_is_se
 async def test_applications_beside_each_other_have_a_cookie_each(begin: Begin) -> None:
     both = "shop.save=sync", "hac.save=sync"
     assert await attributes(begin, *both, app="shop") != await attributes(begin, *both, app="hac")
+
+
+CHECK = "session.serialization.check"
+
+
+async def puts_in_what_cannot_be_stored(begin: Begin, *properties: str, app: str = "shop") -> Answer:
+    def both(session: Session) -> None:
+        session["cart"] = 1
+        session["socket"] = object()
+
+    visitor = Visitor(begin(*properties, app=app))
+    answer = await visitor.call(application(both))
+    if answer.error is None:
+        assert (await visitor.ask(everything)).value == {"cart": 1}
+    return answer
+
+
+@pytest.mark.parametrize("error", ["", f"{CHECK}.response.error=false", f"{CHECK}.response.error=true"])
+async def test_checking_logs_what_cannot_be_stored_and_answers_with_an_error_where_that_is_set(
+    begin: Begin, caplog: pytest.LogCaptureFixture, error: str
+) -> None:
+    answer = await puts_in_what_cannot_be_stored(begin, f"{CHECK}=true", error)
+    assert "session['socket'] cannot be stored" in caplog.text
+    assert __file__ in caplog.text  # the line that put it in
+    assert isinstance(answer.error, NotStorable) is error.endswith("=true")
+
+
+@pytest.mark.parametrize("properties", [[], [f"{CHECK}=false"], [f"{CHECK}.response.error=true"]])
+async def test_nothing_is_checked_unless_it_is_set(
+    begin: Begin, caplog: pytest.LogCaptureFixture, properties: list[str]
+) -> None:
+    answer = await puts_in_what_cannot_be_stored(begin, "shop.save=sync", *properties)
+    assert isinstance(answer.error, NotStorable)  # found when it was stored
+    assert "cannot be stored" not in caplog.text
+
+
+@pytest.mark.parametrize(("listed", "checked"), [("", True), ("hac, shop", True), ("hac", False)])
+async def test_checking_is_for_the_applications_that_are_listed_or_all(
+    begin: Begin, caplog: pytest.LogCaptureFixture, listed: str, checked: bool
+) -> None:
+    await puts_in_what_cannot_be_stored(begin, f"{CHECK}=true", f"{CHECK}.extensions={listed}")
+    assert ("cannot be stored" in caplog.text) is checked

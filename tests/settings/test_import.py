@@ -117,6 +117,33 @@ def test_a_value_may_refer_to_others() -> None:
     assert document(text)["applications"]["shop"]["cookie"]["path"] == "/very/shop/x"
 
 
+CHECK = "session.serialization.check"
+
+CHECKS = {
+    "nothing": ("", None, {}),
+    "off": (f"{CHECK}=false\n{CHECK}.response.error=true\n{CHECK}.extensions=hac", None, {}),
+    "on": (f"{CHECK}=true", "log", {}),
+    "on, with an error": (f"{CHECK}=true\n{CHECK}.response.error=true", "error", {}),
+    "on, without an error": (f"{CHECK}=true\n{CHECK}.response.error=false", "log", {}),
+    "some": (f"{CHECK}=true\n{CHECK}.extensions=hac, shop", None, {"hac": "log", "shop": "log"}),
+    "one, with an error": (
+        f"{CHECK}=true\n{CHECK}.extensions=hac\n{CHECK}.response.error=true",
+        None,
+        {"hac": "error"},
+    ),
+    "no list": (f"{CHECK}=true\n{CHECK}.extensions=", "log", {}),
+}
+
+
+@pytest.mark.parametrize(("text", "everywhere", "listed"), CHECKS.values(), ids=CHECKS)
+def test_values_are_checked_everywhere_or_where_it_is_listed(
+    text: str, everywhere: str | None, listed: dict[str, str]
+) -> None:
+    said = document(text)
+    assert said["sessions"].get("check") == everywhere
+    assert {app: each.get("check") for app, each in said.get("applications", {}).items()} == listed
+
+
 WRONG = {
     "a boolean": ("enabled=yes", "'yes' is neither true nor false"),
     "a mode": ("shop.save=later", "'later' is neither sync nor async"),

@@ -16,7 +16,7 @@ from sojourn.settings import ApplicationSettings, Options
 from sojourn.settings.model import KEYS, SECTIONS, default_of
 from sojourn.settings.notation import toml
 
-ONLY_IN_PYTHON = {"self", "app", "clock"}  # the application is named by its section; a clock is a function
+ONLY_IN_PYTHON = {"self", "app", "clock", "takes_over"}  # an application is named by its section; the others are code
 KEYWORDS = inspect.signature(Sessions.__init__).parameters.keys() - ONLY_IN_PYTHON
 
 

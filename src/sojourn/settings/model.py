@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 from sojourn.core.cookies import Cookie
 from sojourn.core.lifetime import Lifetime
 from sojourn.inbound.ending import Limit, Sweep
+from sojourn.inbound.keeping.checking import Check
 from sojourn.inbound.keeping.owners import Strangers
 from sojourn.inbound.sessions import Sessions
 from sojourn.store.behind import Behind
@@ -55,6 +56,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     skip: tuple[str, ...] | UnsetType = UNSET
     identity: Literal["request"] | UnsetType | None = UNSET
     strangers: Strangers | UnsetType = UNSET
+    check: Check | UnsetType = UNSET
 
     def __repr__(self) -> str:
         """What is given, without keys, and without addresses, which may hold a password."""

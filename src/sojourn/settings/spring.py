@@ -68,10 +68,9 @@ class _Reader:
             elif app is not None:
                 layer = self._applications.setdefault(app["app"], {})
                 self._put(layer, f"[applications.{app['app']}]", each, *_OF_APPLICATION[app["name"]])
-            elif name in _CHECKS:
-                self._note(each, "nothing: what cannot be stored is refused when it is, and not before")
-            else:
+            elif name not in _CHECKS:
                 self._note(each, f"nothing: it is not known; {nearest(name, _KNOWN)}")
+        self._put_checks()
         self._fill()
         return Import(Source(self._sessions, self._applications), self._notes)
 
@@ -84,7 +83,23 @@ class _Reader:
             layer[key] = Given(read(text), each.origin)
         except ValueError as error:
             raise SettingError(f"{each.origin}: {each.name}: {error}") from None
-        self._note(each, f"{key} in {where}{_REMARKS.get((key, layer[key].value), '')}")
+        became = f"{key} in {where}" if where else "check"
+        self._note(each, f"{became}{_REMARKS.get((key, layer[key].value), '')}")
+
+    def _put_checks(self) -> None:
+        """Check everywhere, or in the applications that are listed; to log, or to answer with an error."""
+        found: Layer = {}
+        for name, read in _CHECKS.items():
+            if name in self._found:
+                self._put(found, "", self._found[name], name, read)
+        on, apps, error = (found.get(name) for name in _CHECKS)
+        if on is None or not on.value:
+            return
+        given = Given("error" if error is not None and error.value else "log", on.origin)
+        if apps is None:
+            self._sessions["check"] = given
+        for app in apps.value if apps is not None else ():
+            self._applications.setdefault(app, {})["check"] = given
 
     def _meant(self, each: Property, within: tuple[str, ...] = ()) -> str:
         """The value, with those in it that it refers to."""
@@ -147,6 +162,10 @@ def _milliseconds(text: str) -> float:
     return _number(text) / 1000
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in text.split(",") if each.strip())
+
+
 def _mode(text: str) -> str:
     if text not in ("sync", "async"):
         raise ValueError(f"{text!r} is neither sync nor async")
@@ -157,6 +176,11 @@ _REMARKS = {
     ("failover", False): ": all sessions stay in memory",
     ("save", "async"): ", which asks for a balancer that keeps visitors at their node",
     ("cookie.secure", False): ": the cookie goes over plain http, too",
+    (
+        "session.serialization.check",
+        True,
+    ): ", which is for development: it warns at the start where the cookie is Secure",
+    ("session.serialization.check", False): " = off, as it is by default",
     ("cookie.http_only", False): ": scripts can read the cookie",
 }
 
@@ -176,6 +200,10 @@ _OF_APPLICATION: dict[str, tuple[str, Callable[[str], Any]]] = {
     "cookie.httponly": ("cookie.http_only", _boolean),
 }
 
-_CHECKS = tuple(f"session.serialization.check{each}" for each in ("", ".extensions", ".response.error"))
+_CHECKS: dict[str, Callable[[str], Any]] = {
+    "session.serialization.check": _boolean,
+    "session.serialization.check.extensions": _names,
+    "session.serialization.check.response.error": _boolean,
+}
 
-_KNOWN = [*_GLOBAL, *(f"spring.session.[extension].{name}" for name in _OF_APPLICATION)]
+_KNOWN = [*_GLOBAL, *_CHECKS, *(f"spring.session.[extension].{name}" for name in _OF_APPLICATION)]
