@@ -34,8 +34,13 @@ VARIANTS = {
     "litestar-bare": Variant("Litestar, no sessions", "asgi", "litestar-bare", bare="litestar-bare"),
     "litestar": Variant("Litestar", "asgi", "litestar", "valkey", bare="litestar-bare"),
     "flask-bare": Variant("Flask, no sessions", "wsgi", "flask-bare", bare="flask-bare"),
+    "flask-ours": Variant("**Sojourn** on Flask, Valkey", "wsgi", "flask-ours", "valkey", bare="flask-bare"),
     "flask": Variant("Flask-Session", "wsgi", "flask", "valkey", bare="flask-bare"),
     "django-bare": Variant("Django, no sessions", "wsgi", "django-bare", bare="django-bare"),
+    "django-ours": Variant("**Sojourn** on Django, Valkey", "wsgi", "django-ours", "valkey", bare="django-bare"),
+    "django-ours-engine": Variant(
+        "**Sojourn** on Django, its engine alone, Valkey", "wsgi", "django-ours-engine", "valkey", bare="django-bare"
+    ),
     "django": Variant("Django, cache engine", "wsgi", "django", "valkey", bare="django-bare"),
     "express-bare": Variant("Express (Node), no sessions", "node", "express-bare", bare="express-bare"),
     "express": Variant("express-session (Node)", "node", "express", "valkey", bare="express-bare"),
