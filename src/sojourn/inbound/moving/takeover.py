@@ -56,6 +56,10 @@ class Takeover:
         self._listeners = listeners
         self._predecessors = [(each.cookie.name.encode(), each) for each in predecessors]
 
+    def follow(self, rules: Rules, cookie: Cookie) -> None:
+        """Go by other rules, and have another cookie, from now on."""
+        self._rules, self._cookie = rules, cookie
+
     def concerns(self, headers: Sequence[bytes]) -> bool:
         """Whether a request may carry an old cookie."""
         return any(name in header for header in headers for name, _ in self._predecessors)
