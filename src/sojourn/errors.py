@@ -7,6 +7,7 @@
     │   ├── NotOwner            the session of one principal, used by a request of another's
     │   ├── OutsideRequest      used after its request, or on a path that has no session
     │   ├── ResponseStarted     created or renewed when no cookie can be sent any more
+    │   ├── Untracked           created for a client that cannot be told of it
     │   ├── NotStorable         a value that no store can keep
     │   ├── Unreadable          a stored attribute that cannot be read (also a KeyError)
     │   ├── ViewMismatch        stored data that does not fit the type of a view
@@ -66,6 +67,7 @@ __all__ = [
     "StoreTooNew",
     "StoreUnavailable",
     "Unreadable",
+    "Untracked",
     "ViewMismatch",
 ]
 
@@ -100,6 +102,12 @@ class OutsideRequest(SessionError):
 
 class ResponseStarted(SessionError):
     """A session was to be created or renewed after the first byte of the response, when no cookie can be sent."""
+
+
+class Untracked(SessionError):
+    """A session was to be created for a client that cannot be told of it: one without a certificate."""
+
+    status_hint = 403
 
 
 class NotStorable(SessionError, TypeError):

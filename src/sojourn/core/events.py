@@ -36,6 +36,7 @@ __all__ = [
     "SessionRefused",
     "SessionUnreadable",
     "StrangerRefused",
+    "TrackingDisagreed",
     "details",
 ]
 
@@ -161,6 +162,15 @@ class IdRefused(Event, frozen=True):
 
 class StrangerRefused(Event, frozen=True):
     """A request came with the id of another principal's session and did not get it. `ref` is that of the session."""
+
+
+class TrackingDisagreed(Event, frozen=True):
+    """A request came with two live sessions, in two ways of tracking: the way that comes first was followed."""
+
+    followed: str
+    passed_over: str
+    other: str
+    """The ref of the session that was passed over."""
 
 
 class AffinityBroken(Event, frozen=True):

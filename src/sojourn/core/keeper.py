@@ -69,6 +69,11 @@ class Track(Protocol):
         """Whether age is no reason for a new id: the visitor could not be told it, or has it from elsewhere."""
         ...
 
+    @property
+    def mute(self) -> bool:
+        """Whether the visitor cannot be told of a new session, so that there is none."""
+        ...
+
     def encode(self, url: str, given: SessionId, *, redirect: bool) -> str:
         """The URL, with the id where that is wanted. `redirect`: it is for a Location header."""
         ...

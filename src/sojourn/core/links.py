@@ -7,6 +7,7 @@ from abc import abstractmethod
 from sojourn.core.attributes.mapping import AttributeMapping
 from sojourn.core.ids import SessionId
 from sojourn.core.keeper import Track
+from sojourn.errors import Untracked
 
 __all__ = ["Linked"]
 
@@ -33,6 +34,15 @@ class Linked(AttributeMapping):
     def keeps_id(self) -> bool:
         """Whether age is no reason for a new id."""
         return self.track is not None and self.track.keeps_id
+
+    @property
+    def mute(self) -> bool:
+        """Whether its visitor cannot be told of a new session."""
+        return self.track is not None and self.track.mute
+
+    def _refuse_untracked(self) -> None:
+        if self.mute:
+            raise Untracked("a session cannot be created: the client has shown no certificate, and has no other way")
 
     @abstractmethod
     def _linked_id(self) -> SessionId | None:

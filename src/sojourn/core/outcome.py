@@ -97,8 +97,8 @@ def conclude(use: Use, stored: Record | None, lifetime: Lifetime, now: float) ->
     A failed handler (it raised, or answered 500 or above) makes no changes, unless `on_error="save"`; an end and a
     sign-in stand. What is stored for one principal is not kept for another, or for nobody.
 
-    Age gives no new id to who came in a URL alone, for those URLs would have to be told, too; nor to a certificate, which
-    cannot be replaced: at a sign-in its key stays, and the epoch rises all the same, so that late saves are Gone.
+    Age gives no new id to who came in a URL alone, for those URLs would have to be told, too; nor to a certificate,
+    which cannot be replaced: at a sign-in its key stays, and the epoch rises all the same, so late saves are Gone.
 
     A request whose id was renewed under its feet sets no cookie: the new id is on its way to the visitor in another
     response. Once the response has started no cookie can be set, so nothing is created and nobody is signed in: also

@@ -18,7 +18,6 @@ from sojourn.errors import NotOwner, NotStorable, OutsideRequest, ResponseStarte
 
 __all__ = ["Session", "Stage"]
 
-
 _NOT_OWNER = "the session belongs to somebody else than this request; let its visitor sign in anew"
 
 
@@ -133,6 +132,7 @@ class Session(Linked):
     @principal.setter
     def principal(self, principal: str | None) -> None:
         self._refuse_late("a sign-in")
+        self._begin()
         if principal is not None and type(principal) is not str:
             raise NotStorable("session.principal", f"it is a {type(principal).__name__}; give a str, or None")
         if principal is not None and not is_text(principal):
@@ -236,11 +236,9 @@ class Session(Linked):
     def next_id(self) -> SessionId:
         """The id that the session gets when it is created or renewed: the same for every call, until it has it."""
         if self._next_id is None:
-            if self._given is not None and self._given.fixed:
-                self._next_id = self._given
-            else:
-                # The tag is kept from an id that was ours; one that the visitor made up leaves no trace (R02).
-                self._next_id = SessionId.new(after=self._given if self._record is not None else None)
+            fixed = self._given if self._given is not None and self._given.fixed else None
+            # The tag is kept from an id that was ours; one that the visitor made up leaves no trace (R02).
+            self._next_id = fixed or SessionId.new(after=self._given if self._record is not None else None)
         return self._next_id
 
     @property
@@ -379,6 +377,8 @@ class Session(Linked):
     def _begin(self) -> None:
         if self._record is None and self._stage is Stage.STARTED:
             raise ResponseStarted("a session cannot be created after the response has started; set it before")
+        if self._record is None:
+            self._refuse_untracked()
 
     def _look(self) -> None:
         self._looked = True

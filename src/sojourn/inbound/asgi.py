@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from sojourn.core.session import Stage
 from sojourn.errors import SojournError, StoreError
-from sojourn.inbound.answers.headers import varied
 from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
 from sojourn.inbound.sessions import Sessions
+from sojourn.inbound.tracking.request import RequestDefaults
+from sojourn.inbound.tracking.rewriting import Parameters, Rewriting
 
-__all__ = ["SessionMiddleware"]
+__all__ = ["SessionMiddleware", "request_of"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -57,7 +58,8 @@ class SessionMiddleware:
             return
         scope["session"] = session = answer.session
         try:
-            await self.app(scope, receive, send if session.stage is Stage.SKIPPED else answer.send)
+            skipped = session.stage is Stage.SKIPPED and session.track is None
+            await self.app(scope, receive, send if skipped else answer.send)
             if not answer.over:
                 await answer.finish(failed=False)
         except BaseException as error:
@@ -90,7 +92,7 @@ class SessionMiddleware:
         await self.app(scope, receive, sending)
 
 
-class _Request:
+class _Request(RequestDefaults):
     """A connection, as far as sessions look at it."""
 
     __slots__ = ("_scope", "cookies")
@@ -120,12 +122,52 @@ class _Request:
         except NotImplementedError:
             return str(user.display_name)
 
+    @property
+    def scheme(self) -> str:
+        return str(self._scope.get("scheme", "http")).replace("ws", "http")
+
+    @property
+    def mount(self) -> str:
+        return self._scope.get("root_path", "")  # type: ignore[no-any-return]
+
+    @property
+    def peer(self) -> str | None:
+        client = self._scope.get("client")
+        return client[0] or None if client else None
+
+    @property
+    def certificates(self) -> Sequence[str]:
+        tls = (self._scope.get("extensions") or {}).get("tls") or {}
+        if tls.get("client_cert_error"):
+            return ()
+        return [*(tls.get("client_cert_chain") or ())]
+
+
+class _RewrittenRequest(_Request):
+    """One whose path held parameters of ours, or may have."""
+
+    __slots__ = ("parameters",)
+
+    def __init__(self, scope: Scope, rewriting: Rewriting) -> None:
+        """Take them out: of what the application routes by, and of what a server logs of this scope."""
+        super().__init__(scope)
+        self.parameters: Parameters
+        scope["path"], self.parameters = rewriting.take_out(scope["path"])
+        if self.parameters and scope.get("raw_path"):
+            scope["raw_path"] = rewriting.scrub(scope["raw_path"].decode("latin-1")).encode("latin-1")
+
+
+def request_of(scope: Scope, sessions: Sessions) -> Request:
+    """The connection as `sessions` look at it. Where ids travel in URLs, `scope` has none afterwards."""
+    rewriting = sessions.rewriting
+    return _Request(scope) if rewriting is None else _RewrittenRequest(scope, rewriting)
+
 
 class _Answer(Visit):
     """The answer to one request, on its way out through the session's commit."""
 
     def __init__(self, sessions: Sessions, scope: Scope, send: Send) -> None:
-        super().__init__(sessions, _Request(scope))
+        super().__init__(sessions, request_of(scope, sessions))
         self.lasting = scope["type"] == "websocket"
         self._send = send
 
@@ -135,8 +177,8 @@ class _Answer(Visit):
             return self._drop() if self.refused else self._send(message)
         if not self.passes():
             return self._start(message)
-        if self.session.looked:
-            message = {**message, "headers": varied(message.get("headers") or ())}
+        if self.session.looked or self.session.track is not None:
+            message = {**message, "headers": self.passed(message.get("headers") or ())}
         return self._send(message)
 
     async def _start(self, message: Message) -> None:

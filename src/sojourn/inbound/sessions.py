@@ -11,7 +11,6 @@ from typing import Literal, TypeVar, cast
 from sojourn.core import events
 from sojourn.core.cookies import Cookie
 from sojourn.core.events import Listener
-from sojourn.core.ids import SessionId
 from sojourn.core.lifetime import Clock, Lifetime
 from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
@@ -19,8 +18,9 @@ from sojourn.errors import SessionEnded
 from sojourn.inbound.ending import Endings, Limit, Sweep, Sweeper
 from sojourn.inbound.keeping.checking import Check, kind_of
 from sojourn.inbound.keeping.commits import Commits
+from sojourn.inbound.keeping.fitting import Fitting
 from sojourn.inbound.keeping.keeper import Keeper
-from sojourn.inbound.keeping.owners import Identity, Owners, Strangers, owners_of
+from sojourn.inbound.keeping.owners import Identity, Strangers, owners_of
 from sojourn.inbound.keeping.rules import (
     Choices,
     Rules,
@@ -34,8 +34,12 @@ from sojourn.inbound.keeping.searching import Searching
 from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.moving import Predecessor
 from sojourn.inbound.moving.takeover import Takeover
+from sojourn.inbound.tracking.certificates import Certificate
 from sojourn.inbound.tracking.cookies import SET, CookieTracking, Headers
-from sojourn.inbound.tracking.request import Request
+from sojourn.inbound.tracking.opening import Opening
+from sojourn.inbound.tracking.rewriting import Rewriting
+from sojourn.inbound.tracking.track import RequestTrack
+from sojourn.inbound.tracking.ways import Way, ways_of
 from sojourn.store.base import Flushes, Opens, Recalls, Store, Sweeps, power
 from sojourn.store.behind import Behind
 from sojourn.store.near import Near
@@ -47,10 +51,7 @@ __all__ = ["Sessions"]
 
 E = TypeVar("E", bound=events.Event)
 
-CANDIDATES = 4  # ids of one request that are looked up, when their name lets others plant some
-
-
-class Sessions(Searching):
+class Sessions(Opening, Searching, Fitting):
     """The sessions of an application's visitors: one object, made once, shared by all its requests.
 
     Nothing is opened until the first use; every process, and every event loop, uses it as its own.
@@ -75,6 +76,9 @@ class Sessions(Searching):
         takes_over: Sequence[Predecessor] = (),
         sweep: Sweep | None = None,
         outage: Outage = "fail",
+        tracking: Sequence[Way] = ("cookie",),
+        rewriting: Rewriting | None = None,
+        certificate: Certificate | None = None,
         route: str | None = None,
         skip: Sequence[str] = (),
         identity: Identity | Literal["request"] | None = None,
@@ -104,6 +108,11 @@ class Sessions(Searching):
           `sojourn.inbound.moving`).
         - `sweep`: when expired sessions are removed (see `Sweep`).
         - `outage`: what visitors get while the store is away (see `OutageStore`).
+        - `tracking`: the ways in which an id may travel, of `"cookie"`, `"url"`, `"header"` (`X-Session-Id`) and
+          `"certificate"`: where a request carries two sessions, the way that comes first is followed. A new session is
+          told in the first way that its visitor can be told in. Cookies alone keep ids from scripts, logs and copies.
+        - `rewriting`, `certificate`: how ids travel in URLs (see `Rewriting`), and who is believed to tell a client's
+          certificate (see `Certificate`).
         - `route`: the name of this node for a balancer that keeps visitors at theirs; it goes along with the id.
         - `identity`: tells whose a request is, where that is known before the application runs: `"request"` for what
           the server or a layer outside says (`REMOTE_USER`, Starlette's `scope["user"]`), or a function of a `Request`.
@@ -123,6 +132,7 @@ class Sessions(Searching):
         )
         self._kind = kind_of(check, secure=cookie is None or cookie.secure)
         check_names(app, skip)
+        self._chosen = (cookie, lifetime)
         self.cookie = cookie if cookie is not None else Cookie()
         self.lifetime = lifetime if lifetime is not None else Lifetime()
         self.sweeping = sweep if sweep is not None else Sweep()
@@ -134,8 +144,10 @@ class Sessions(Searching):
         self._clock = clock = clock if clock is not None else clock_of(inner)
         node = node if node is not None else f"{platform.node()}:{os.getpid()}"
         self._tracking, self._name = CookieTracking(self.cookie, route), self.cookie.name.encode()
+        self._ways = ways_of(tracking, self._tracking, rewriting, certificate)
+        self.rewriting = None if self._ways is None else self._ways.rewriting  # read for each request by the sides
         outer = Outer(node=node, near=near_of(near, inner), behind=behind_of(save, write), seal=seal, outage=outage)
-        rules = Rules(app=app, node=node, lifetime=self.lifetime, clock=clock, choices=choices, limit=limit)
+        self._rules = rules = Rules(app=app, node=node, lifetime=self.lifetime, clock=clock, choices=choices, limit=limit)
         self._connect(inner, outer, rules)
         self._owners = owners_of(identity, strangers)
         self._takeover = Takeover(self.store, rules, self.cookie, takes_over, self._listeners) if takes_over else None
@@ -163,70 +175,6 @@ class Sessions(Searching):
 
     # --- a request -----------------------------------------------------------------------------------------------
 
-    def recall(self, request: Request) -> Session | None:
-        """The session of a request for which nobody has to be asked; None when it has to be opened.
-
-        Nobody is asked where there is no session, and where a copy is at hand that is as new as what the visitor has
-        seen. Any thread may call it.
-        """
-        if self._skip and request.path.startswith(self._skip):
-            session = self._kind(None, self._clock())
-            session.advance(Stage.SKIPPED)
-            return session
-        headers = request.cookies
-        if self._recalls is not None and (carried := self._tracking.glance(headers)) is not None:
-            given, route, told = carried
-            record = self._recalls.recall(given.key, self._app, told)
-            if record is None:
-                return None
-            session = self._begin(record, given, told, route)
-        else:
-            for header in headers:
-                if self._name in header:
-                    return None
-            if self._takeover is not None and self._takeover.concerns(headers):
-                return None
-            session = self._kind(None, self._clock(), self.keeper)
-        if self._owners is not None and not self._owners.admit(session, request):
-            self.close_session(session)
-            return None
-        return session
-
-    async def open(self, request: Request) -> Session:
-        """The session of a request. Raises `StoreUnavailable`.
-
-        Asks the store only when the request carries an id that can be ours.
-        """
-        session = await self._found(request)
-        if self._owners is None or self._owners.admit(session, request):
-            return session
-        return await self._instead(session, self._owners)
-
-    async def _found(self, request: Request) -> Session:
-        if self._sweeper is not None:
-            self._sweeper.start()
-        ids, told = self._tracking.read(request.cookies)
-        named = bool(ids)
-        if len(ids) > 1 and self.cookie.prefixed:
-            # Browsers keep one cookie of such a name: one of these was forged, and it cannot be told which (R09).
-            if self._listeners:
-                self._listeners.tell(events.IdRefused(ref="", app=self._app))
-            ids = []
-        first = None
-        for given, route in filter(None, map(self._tracking.parse, ids[:CANDIDATES])):
-            record = await self._load(given, told)
-            if record is not None:
-                return self._begin(record, given, told, route)
-            first = first or given
-        taken = None if self._takeover is None else await self._takeover.take(request.cookies, named=named)
-        if taken is not None:
-            session = self._begin(taken.record, taken.given, None, self._tracking.route or "")
-            session.farewell = taken.farewell
-            return session
-        if first is not None and self._listeners:
-            self._listeners.tell(events.SessionAbsent(ref="", app=self._app))
-        return self._kind(None, self._clock(), self.keeper, given=first)
-
     async def commit(self, session: Session, *, failed: bool = False, counts: bool = True) -> Headers:
         """Carry out what the request did with its session. Returns the headers that tell the visitor of it.
 
@@ -250,7 +198,9 @@ class Sessions(Searching):
         outcome = await self._commits.commit(session, changes, counts=counts)
         if session.stage is not Stage.OPEN:
             return []
-        lines = self._tracking.write(session, outcome)
+        track = session.track
+        writer = self._tracking if track is None else cast("RequestTrack", track)
+        lines = writer.write(session, outcome)
         if session.farewell and (outcome.clear or outcome.set_id or session.owed_id):
             lines += [(SET, line) for line in session.farewell]
         return lines
@@ -331,37 +281,6 @@ class Sessions(Searching):
             await self._commits.commit(session, session.changes(), counts=False)
         finally:
             self.close_session(session)
-
-    async def _instead(self, session: Session, owners: Owners) -> Session:
-        """What a stranger gets instead of `session`."""
-        self.close_session(session)
-        if self._listeners:
-            self._listeners.tell(events.StrangerRefused(ref=session.ref, app=self._app))
-        stranger = self._kind(None, self._clock(), self.keeper)
-        if owners.ends and session.record is not None:
-            await self._endings.end(session.record, "revoked")
-        else:
-            stranger.estrange()
-        return stranger
-
-    # --- opening -------------------------------------------------------------------------------------------------
-
-    async def _load(self, given: SessionId, told: int | None) -> Record | None:
-        if self._recalls is None or told is None:
-            return await self.store.load(given.key, self._app)
-        return await self._recalls.fetch(given.key, self._app, told)
-
-    def _begin(self, record: Record, given: SessionId, told: int | None, route: str) -> Session:
-        session = self._kind(record, self._clock(), self.keeper, given=given, told=told)
-        self._held.add(id(session))
-        listeners = self._listeners
-        if told is not None and told > record.version and listeners:
-            listeners.tell(events.FellBack(ref=record.ref, app=self._app, told=told, version=record.version))
-        if self._tracking.route not in (None, route):
-            session.rebind()
-            if route and listeners:
-                listeners.tell(events.AffinityBroken(ref=record.ref, app=self._app, came_from=route))
-        return session
 
     def _tell_of_loss(self, record: Record) -> None:
         if self._listeners:

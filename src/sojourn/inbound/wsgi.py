@@ -8,17 +8,21 @@ from typing import Any
 
 from sojourn.core.session import Stage
 from sojourn.errors import SojournError, StoreError
-from sojourn.inbound.answers.headers import as_bytes, as_text, varied
+from sojourn.inbound.answers.headers import as_bytes, as_text
 from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
 from sojourn.inbound.bridge import Bridge
 from sojourn.inbound.sessions import Sessions
+from sojourn.inbound.tracking.request import RequestDefaults
+from sojourn.inbound.tracking.rewriting import Parameters, Rewriting
 
-__all__ = ["SESSION", "EnvironRequest", "SessionMiddleware"]
+__all__ = ["SESSION", "EnvironRequest", "SessionMiddleware", "request_of"]
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_TARGETS = ("REQUEST_URI", "RAW_URI")  # the target as it came, where a server tells it
 
 SESSION = "sojourn.session"
 """Where the session is in `environ`."""
@@ -40,7 +44,7 @@ class SessionMiddleware:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
         try:
-            visit = self._bridge.open(EnvironRequest(environ))
+            visit = self._bridge.open(request_of(environ, self.sessions))
         except StoreError as error:
             return _refuse(error, start_response)
         environ[SESSION] = visit.session
@@ -56,7 +60,7 @@ class SessionMiddleware:
             return _refuse(error, start_response)  # the application leaves it to us
 
 
-class EnvironRequest:
+class EnvironRequest(RequestDefaults):
     """A request, as far as sessions look at it."""
 
     __slots__ = ("_environ", "cookies")
@@ -75,7 +79,7 @@ class EnvironRequest:
     @property
     def path(self) -> str:
         """As `Request`."""
-        return self._environ.get("PATH_INFO") or "/"
+        return _text(self._environ.get("PATH_INFO") or "/")
 
     def header(self, name: bytes) -> list[bytes]:
         """As `Request`."""
@@ -86,6 +90,42 @@ class EnvironRequest:
     def user(self) -> str | None:
         """As `Request`."""
         return self._environ.get("REMOTE_USER") or None
+
+    @property
+    def scheme(self) -> str:
+        """As `Request`."""
+        return self._environ["wsgi.url_scheme"]  # type: ignore[no-any-return]
+
+    @property
+    def mount(self) -> str:
+        """As `Request`."""
+        return _text(self._environ.get("SCRIPT_NAME", ""))
+
+    @property
+    def peer(self) -> str | None:
+        """As `Request`."""
+        return self._environ.get("REMOTE_ADDR") or None
+
+
+class _RewrittenRequest(EnvironRequest):
+    """One whose path held parameters of ours, or may have."""
+
+    __slots__ = ("parameters",)
+
+    def __init__(self, environ: Environ, rewriting: Rewriting) -> None:
+        """Take them out: of what the application routes by, and of what a server logs of this `environ`."""
+        super().__init__(environ)
+        self.parameters: Parameters
+        environ["PATH_INFO"], self.parameters = rewriting.take_out(environ.get("PATH_INFO", ""))
+        for name in _TARGETS if self.parameters else ():
+            if name in environ:
+                environ[name] = rewriting.scrub(environ[name])
+
+
+def request_of(environ: Environ, sessions: Sessions) -> EnvironRequest:
+    """The request as `sessions` look at it. Where ids travel in URLs, `environ` has none afterwards."""
+    rewriting = sessions.rewriting
+    return EnvironRequest(environ) if rewriting is None else _RewrittenRequest(environ, rewriting)
 
 
 class _Answer:
@@ -145,8 +185,8 @@ class _Answer:
         visit, headers = self._visit, self._headers
         if not visit.passes():
             headers = as_text(self._bridge.start(visit, as_bytes(headers), status=int(self._status[:3])))
-        elif visit.session.looked:
-            headers = as_text(varied(as_bytes(headers)))
+        elif visit.session.looked or visit.session.track is not None:
+            headers = as_text(visit.passed(as_bytes(headers)))
         self.begun = True
         self._write = self._start_response(self._status, headers)
 
@@ -210,3 +250,8 @@ def _refuse(error: SojournError, start_response: StartResponse) -> list[bytes]:
     instead = refusal(error)
     start_response(f"{instead.status} {HTTPStatus(instead.status).phrase}", as_text(instead.headers))
     return [instead.body]
+
+
+def _text(path: str) -> str:
+    """What the bytes of a path spell (PEP 3333: they come as text of latin-1)."""
+    return path if path.isascii() else path.encode("latin-1").decode("utf-8", "surrogateescape")

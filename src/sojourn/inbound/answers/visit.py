@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 from sojourn.core.keeper import Keeper
 from sojourn.core.session import Session, Stage
 from sojourn.errors import Contradiction, SessionError, SojournError, StoreError
-from sojourn.inbound.answers.headers import told
+from sojourn.inbound.answers.headers import told, tracked, varied
 from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.tracking.cookies import Headers
 from sojourn.inbound.tracking.request import Request
+from sojourn.inbound.tracking.track import RequestTrack
 
 __all__ = ["Visit"]
 
@@ -19,7 +21,7 @@ class Visit:
     """What a framework's side does with a session, step by step.
 
     1. `recall`, and where that is not enough `open`; then the application has `session`.
-    2. When its answer is about to start: `passes`, and where that is not enough `start`; the headers are as they say.
+    2. When its answer is about to start: `passes`, then `passed` for its headers; where that is not enough, `start`.
     3. When the answer is over: `finish`, unless it is `over` already; and `close` in any case.
 
     Only `open`, `start` and `finish` ever wait for a store.
@@ -56,7 +58,7 @@ class Visit:
             self.session.kept_by(keeper)
 
     def passes(self) -> bool:
-        """Whether the answer can start as it is, `varied` where the session was looked at: nothing is to be stored."""
+        """Whether the answer can start, with the headers of `passed`: nothing is to be stored."""
         session = self.session
         if session.stage is Stage.SKIPPED:
             return True
@@ -69,24 +71,34 @@ class Visit:
         session.advance(Stage.STARTED)
         return True
 
+    def passed(self, headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+        """The headers of an answer that passes; as they are, where the session was not looked at and has no track."""
+        session = self.session
+        if session.track is not None:
+            return tracked(headers, [], cast("RequestTrack", session.track), looked=session.looked)
+        return varied(headers) if session.looked else [*headers]
+
     async def start(self, headers: Iterable[tuple[bytes, bytes]], *, status: int) -> Headers:
         """Carry out what the application did with the session, and return the headers that tell of it.
 
         Raises what `Sessions.commit` raises: after a `StoreError` or `Contradiction` the visitor is to be told of that
         instead; after another `SessionError` the application, which may answer something else.
         """
+        session = self.session
         self._failed = status >= 500
         counts = status != 401 and self.request.method != "OPTIONS"
         try:
-            lines = await self.sessions.commit(self.session, failed=self._failed, counts=counts)
+            lines = await self.sessions.commit(session, failed=self._failed, counts=counts)
         except (StoreError, Contradiction):
             self.refused = True
             raise
         except SessionError:
             self.started = False
             raise
-        self.session.advance(Stage.STARTED)
-        return told(headers, lines) if self.session.looked or lines else [*headers]
+        session.advance(Stage.STARTED)
+        if session.track is not None:
+            return tracked(headers, lines, cast("RequestTrack", session.track), looked=session.looked)
+        return told(headers, lines) if session.looked or lines else [*headers]
 
     @property
     def over(self) -> bool:

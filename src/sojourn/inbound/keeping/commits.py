@@ -64,6 +64,10 @@ class Commits:
         self._turns = Turns()
         self._writing: set[asyncio.Task[Outcome]] = set()
 
+    def follow(self, rules: Rules) -> None:
+        """Go by other rules from now on."""
+        self._rules = rules
+
     async def commit(self, session: Session, changes: Changes, *, counts: bool, fences: bool = False) -> Outcome:
         """Carry out what a request did with its session, and return what that was in the end.
 
@@ -252,10 +256,11 @@ class Commits:
             ended=session.ended,
             looked=session.looked,
             touches=counts and (session.looked or self._touches_always),
-            started=session.stage is not Stage.OPEN,
+            started=session.stage is not Stage.OPEN or (session.record is None and session.mute),
             found=session.found(unread=whole) if changes and contents != "changed" else {},
             whole=whole,
             fences=fences,
+            keeps_id=session.keeps_id,
         )
 
     def _tell_of_save(self, use: Use, record: Record, stored: Record | None) -> None:

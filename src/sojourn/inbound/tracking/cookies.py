@@ -38,6 +38,12 @@ class CookieTracking:
         self.cookie = cookie
         self.route = route
 
+    def use(self, cookie: Cookie) -> None:
+        """Have it be another cookie, before the first request."""
+        self.cookie = cookie
+        for name in ("_name", "_usual"):
+            self.__dict__.pop(name, None)
+
     def glance(self, headers: Sequence[bytes]) -> tuple[SessionId, str, int] | None:
         """Id, route and version as nearly all requests carry them; None where it takes a closer look."""
         if len(headers) != 1 or headers[0].count(self._name) != 2:
