@@ -68,8 +68,7 @@ class OverlappingPromises(Ground):
             assert waiting.result().value == 3
 
     def test_a_session_of_one_application_is_none_of_anothers(self, served: Serve) -> None:
-        one = served(app="one")
-        another = served(app="another", store=one.sessions.store)
+        one, another = served(app="one"), served(app="another")  # at one address
         visitor = one.visitor()
         visitor.ask("put", a=1)
         there = visitor.twin(another.url)
