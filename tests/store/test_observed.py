@@ -109,6 +109,7 @@ async def ask_everything(store: ObservedStore, record: Record, clock: FakeClock)
     await store.touch(record)
     clock.advance(hours=1)
     await store.claim(limit=10, lease=60)
+    await store.discard(limit=10)
 
 
 async def test_every_question_is_told_with_what_it_moved(
@@ -133,6 +134,7 @@ async def test_every_question_is_told_with_what_it_moved(
         ("delete", "absent", 0),  # it is claimed
         ("touch", "absent", 0),
         ("claim", "done", 8),
+        ("discard", "done", 0),
     ]
     assert {each.operation for each in told} == set(get_args(Operation))
     assert all(each.seconds > 0 for each in told)

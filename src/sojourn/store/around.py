@@ -86,6 +86,10 @@ class Around:
         """As `Sweeps`."""
         await self._asked(Sweeps).forget(records)
 
+    async def discard(self, *, limit: int) -> int:
+        """As `Sweeps`."""
+        return await self._asked(Sweeps).discard(limit=limit)
+
     async def find(self, query: Query, *, limit: int = 100, after: str = "") -> list[Record]:
         """As `Lists`."""
         return await self._asked(Lists).find(query, limit=limit, after=after)

@@ -155,6 +155,13 @@ class Sweeps(Protocol):
         """Remove claimed records, when their end has been announced."""
         ...
 
+    async def discard(self, *, limit: int) -> int:
+        """Remove up to `limit` of what `claim` would claim, in one step and unread; how many there were.
+
+        For a node on which nobody listens: with nobody to be told, there is nothing that a lease would keep.
+        """
+        ...
+
 
 @runtime_checkable
 class Admits(Protocol):

@@ -109,6 +109,11 @@ class BreakerStore(Around):
         forget = super().forget
         await self._ask(lambda: forget(records), limit=None)
 
+    async def discard(self, *, limit: int) -> int:
+        """As `Sweeps`."""
+        discard = super().discard
+        return await self._ask(lambda: discard(limit=limit), limit=None)
+
     async def find(self, query: Query, *, limit: int = 100, after: str = "") -> list[Record]:
         """As `Lists`."""
         find = super().find

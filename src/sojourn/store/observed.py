@@ -28,7 +28,20 @@ __all__ = ["Answered", "Asked", "ObservedStore", "Observer", "Operation"]
 A = TypeVar("A")
 
 Operation = Literal[
-    "load", "save", "touch", "delete", "moved", "end", "claim", "forget", "find", "admit", "hold", "release", "open"
+    "load",
+    "save",
+    "touch",
+    "delete",
+    "moved",
+    "end",
+    "claim",
+    "forget",
+    "discard",
+    "find",
+    "admit",
+    "hold",
+    "release",
+    "open",
 ]
 """A method of `Store`, or of one of its powers."""
 
@@ -140,6 +153,11 @@ class ObservedStore(Around):
         """As `Sweeps`."""
         forgetting = super().forget(records)
         return self._timed("forget", 0, forgetting) if self._observers else forgetting
+
+    def discard(self, *, limit: int) -> Coroutine[Any, Any, int]:
+        """As `Sweeps`."""
+        discarding = super().discard(limit=limit)
+        return self._timed("discard", 0, discarding) if self._observers else discarding
 
     def find(self, query: Query, *, limit: int = 100, after: str = "") -> Coroutine[Any, Any, list[Record]]:
         """As `Lists`."""

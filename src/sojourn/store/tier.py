@@ -89,6 +89,10 @@ class Tier(Protocol):
         """Remove those of the records that are here and claimed."""
         ...
 
+    def discard(self, now: float, limit: int) -> int:
+        """Remove what `claim` would claim; how many there were."""
+        ...
+
     def find(self, query: Query, limit: int, after: str, now: float) -> list[Record]:
         """The first live records that fit, as `Lists`."""
         ...

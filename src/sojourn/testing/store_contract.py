@@ -6,6 +6,7 @@ from sojourn.testing.contract.expiring import ExpiringContract
 from sojourn.testing.contract.keeping import KeepingContract
 from sojourn.testing.contract.moving import MovingContract
 from sojourn.testing.contract.powers.admitting import AdmittingContract
+from sojourn.testing.contract.powers.discarding import DiscardingContract
 from sojourn.testing.contract.powers.ending import EndingContract
 from sojourn.testing.contract.powers.leasing import LeasingContract
 from sojourn.testing.contract.powers.listing import ListingContract
@@ -25,6 +26,7 @@ class StoreContract(
     ExpiringContract,
     KeepingContract,
     SweepingContract,
+    DiscardingContract,
     EndingContract,
     AdmittingContract,
     LeasingContract,

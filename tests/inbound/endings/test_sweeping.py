@@ -82,6 +82,29 @@ async def test_two_nodes_that_sweep_one_file_at_once_announce_each_end_once(tmp_
         await node.close()
 
 
+async def test_where_nobody_listens_nothing_is_claimed_and_what_another_node_announces_is_left_to_it(
+    visitor: Visitor, store: WatchedStore, make: Make, clock: FakeClock, told: list[Event]
+) -> None:
+    for number in range(3):
+        await Visitor(visitor.sessions).ask(sets(number=number))
+    clock.advance(hours=1)
+    announcing, silent = visitor.sessions, make()
+    gate = store.pause_after("claim")
+    sweep = asyncio.create_task(announcing.sweep())
+    await gate.reached.wait()
+    store.calls.clear()
+    assert await silent.sweep() == 0
+    assert "claim" not in store.calls
+    gate.opened.set()
+    assert await sweep == 3
+    assert len(ended(told)) == 3
+    await Visitor(announcing).ask(sets(number=3))
+    clock.advance(hours=1)
+    assert await silent.sweep() == 1
+    assert await announcing.sweep() == 0
+    assert len(ended(told)) == 3
+
+
 async def test_a_listener_that_raises_stops_neither_the_sweep_nor_other_listeners(
     visitor: Visitor, clock: FakeClock, told: list[Event], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -128,8 +151,8 @@ async def test_a_sweep_runs_by_itself_and_survives_an_outage(make: Make, store: 
         if outages == 1:
             raise StoreUnavailable("the store is out of reach; start it")
 
-    store.before["claim"] = fails_at_first  # before anything is asked: a first request lets the sweeps begin
-    forgotten = store.pause_after("forget")
+    store.before["discard"] = fails_at_first  # before anything is asked: a first request lets the sweeps begin
+    forgotten = store.pause_after("discard")
     await Visitor(sessions).ask(sets(a=1))
     clock.advance(hours=1)
     await sessions.start()
@@ -194,12 +217,12 @@ async def test_no_sweep_begins_in_quiet_hours_unless_it_is_asked_for(
     clock.advance(hours=1)
     await sessions.start()
     await looked.wait()
-    assert "claim" not in store.calls
+    assert "discard" not in store.calls
     assert await sessions.sweep() == 1
-    claimed = store.pause_after("claim")
+    swept = store.pause_after("discard")
     clock.advance(hours=1)
-    await claimed.reached.wait()
-    claimed.opened.set()
+    await swept.reached.wait()
+    swept.opened.set()
 
 
 @pytest.mark.parametrize(

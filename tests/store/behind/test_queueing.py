@@ -240,6 +240,18 @@ async def test_a_session_in_use_is_not_swept_by_its_own_node(
     assert await memory.load(first.key, first.app) == queued
 
 
+async def test_a_session_in_use_is_not_discarded_by_its_own_node(
+    node: BehindStore, memory: MemoryStore, clock: FakeClock
+) -> None:
+    first, idle = await created(node, clock), await created(node, clock)
+    clock.now = first.expires_at - 1
+    queued = with_attributes(records.used(first, clock), cart=1)
+    await node.save(queued, over=first)
+    clock.now = idle.expires_at + SWEEP_DELAY
+    assert await node.discard(limit=10) == 1
+    assert await memory.load(first.key, first.app) == queued
+
+
 async def test_a_search_finds_what_is_queued(node: BehindStore, clock: FakeClock) -> None:
     made = sorted([await created(node, clock) for _ in range(7)], key=lambda record: record.ref)
     clock.advance(minutes=10)

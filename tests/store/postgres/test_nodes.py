@@ -50,8 +50,10 @@ async def test_a_sweep_leaves_alone_what_is_used_at_this_moment(node: Any, aside
             touch = asyncio.create_task(one.touch(records.used(record, clock)))
             await waits_for_a_lock(other)
             assert await two.claim(limit=10, lease=30) == []
+            assert await two.discard(limit=10) == 0
         assert await touch
         assert await two.claim(limit=10, lease=30) == []
+        assert await two.discard(limit=10) == 0
 
 
 @pytest.mark.parametrize("when_full", ["refuse", "end-oldest"])

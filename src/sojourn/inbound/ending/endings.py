@@ -47,6 +47,11 @@ class Endings:
         self._sweeps = power(store, Sweeps)
         self._lists = power(store, Lists)
 
+    @property
+    def heard(self) -> bool:
+        """Whether anybody listens on this node."""
+        return bool(self._listeners)
+
     async def end(self, record: Record, reason: Reason) -> bool:
         """End the session of `record`, under whichever id it is by now. False when it has ended already."""
         doubt = False
@@ -106,7 +111,7 @@ class Endings:
         return len(told)
 
     async def _end(self, record: Record, reason: Reason) -> bool:
-        if self._sweeps is None or not self._listeners:
+        if self._sweeps is None or not self.heard:
             if not await self._store.delete(record.key, record.app):
                 return False
             self._tell(record, reason)
@@ -119,5 +124,5 @@ class Endings:
         return True
 
     def _tell(self, record: Record, reason: Reason) -> None:
-        if self._listeners:
+        if self.heard:
             self._listeners.tell(SessionEnded.of(record, reason))

@@ -66,11 +66,9 @@ class Sweeper:
         Also those whose end another node has not announced in time.
         """
         ended = 0
-        asked_at = self._endings.monotonic()
-        while claimed := await self._store.claim(limit=BATCH, lease=LEASE):
-            ended += await self._endings.announce(claimed, asked_at=asked_at)
+        while (swept := await self._batch()) is not None:
+            ended += swept
             await asyncio.sleep(0)  # a store in memory never waits, and visitors would until the round is over
-            asked_at = self._endings.monotonic()
         return ended
 
     def start(self) -> None:
@@ -84,6 +82,14 @@ class Sweeper:
         if task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop():
             task.cancel()
             await asyncio.wait([task])
+
+    async def _batch(self) -> int | None:
+        """How many were swept; None when nothing is left."""
+        if not self._endings.heard:
+            return await self._store.discard(limit=BATCH) or None
+        asked_at = self._endings.monotonic()
+        claimed = await self._store.claim(limit=BATCH, lease=LEASE)
+        return await self._endings.announce(claimed, asked_at=asked_at) if claimed else None
 
     async def _run(self) -> None:
         while True:

@@ -12,7 +12,7 @@ from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
 from sojourn.errors import StoreError
 from sojourn.store.around import Around
-from sojourn.store.base import Ending, Flushes, Keeps, Opens, Query, Recalls, Store, Tells, WhenFull, power
+from sojourn.store.base import SWEEP_DELAY, Ending, Flushes, Keeps, Opens, Query, Recalls, Store, Tells, WhenFull, power
 from sojourn.store.behind.entry import Entry, first_use, only_data
 from sojourn.store.behind.flushing import Flusher
 from sojourn.store.behind.known import Known, Place
@@ -211,6 +211,8 @@ class BehindStore(Around):
 
     def _holds(self, over: Record) -> bool:
         """Whether the store is known to hold `over`."""
+        if over.expires_at + SWEEP_DELAY <= self._now():  # it may have been swept
+            return False
         if self._known.holds(over):
             return True
         if self._recalls is None:
@@ -264,6 +266,11 @@ class BehindStore(Around):
                 )
                 for ending in await super().claim(limit=limit, lease=lease)
             ]
+
+    async def discard(self, *, limit: int) -> int:
+        """As `Sweeps`, but for what is in use here."""
+        await self._save_expired()
+        return await super().discard(limit=limit)
 
     async def _save_expired(self) -> None:
         now = self._now()

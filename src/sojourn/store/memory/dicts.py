@@ -137,30 +137,26 @@ class Dicts:
 
     def claim(self, now: float, limit: int, lease: float) -> list[Ending]:
         """As `Tier`."""
-        self._forget_stubs(now)
-        claimed: dict[Place, Ending] = {}
-        later: dict[Place, float] = {}
-        while len(claimed) < limit and (place := self._due.next(now)) is not None:
-            record, claim = self._records.get(place), self._claims.get(place)
-            if record is None or place in claimed:
-                continue
-            at = record.expires_at + SWEEP_DELAY if claim is None else claim.until
-            if at > now:
-                later[place] = at
-                continue
+        claimed: list[Ending] = []
+        for place, record in self._ripe(now, limit).items():
+            claim = self._claims.get(place)
             expired: Reason = "absolute" if record.expires_at >= record.absolute_at else "idle"
-            claimed[place] = Ending(record=record, reason=expired if claim is None else claim.reason)
-        for place, at in later.items():
-            self._due.add(at, place, among=len(self._records))
-        for place, ending in claimed.items():
-            self._claim(place, now + lease, ending.reason)
-        return list(claimed.values())
+            claimed.append(Ending(record=record, reason=expired if claim is None else claim.reason))
+            self._claim(place, now + lease, claimed[-1].reason)
+        return claimed
 
     def forget(self, records: Sequence[Record]) -> None:
         """As `Tier`."""
         for place in [(record.key, record.app) for record in records]:
             if place in self._claims:
                 self.remove(self._records[place])
+
+    def discard(self, now: float, limit: int) -> int:
+        """As `Tier`."""
+        ripe = self._ripe(now, limit)
+        for record in ripe.values():
+            self.remove(record)
+        return len(ripe)
 
     def find(self, query: Query, limit: int, after: str, now: float) -> list[Record]:
         """As `Tier`."""
@@ -180,6 +176,24 @@ class Dicts:
             record = self._records[self._refs[home], home[1]]
             if self._lives(record, now):
                 yield record
+
+    def _ripe(self, now: float, limit: int) -> dict[Place, Record]:
+        """What is to be claimed; it is due no more. Forgets stubs whose time is over."""
+        self._forget_stubs(now)
+        ripe: dict[Place, Record] = {}
+        later: dict[Place, float] = {}
+        while len(ripe) < limit and (place := self._due.next(now)) is not None:
+            record, claim = self._records.get(place), self._claims.get(place)
+            if record is None or place in ripe:
+                continue
+            at = record.expires_at + SWEEP_DELAY if claim is None else claim.until
+            if at > now:
+                later[place] = at
+            else:
+                ripe[place] = record
+        for place, at in later.items():
+            self._due.add(at, place, among=len(self._records))
+        return ripe
 
     def _claim(self, place: Place, until: float, reason: Reason) -> None:
         self._claims[place] = _Claim(until, reason)

@@ -123,8 +123,7 @@ class MemoryStore:
     async def claim(self, *, limit: int, lease: float) -> list[Ending]:
         """As `Sweeps`."""
         now = self._clock()
-        for place in [place for place, held in self._leases.items() if held.until <= now]:
-            del self._leases[place]
+        self._forget_leases(now)
         claimed: list[Ending] = []
         for tier in self._tiers:
             claimed += tier.claim(now, limit - len(claimed), lease)
@@ -134,6 +133,15 @@ class MemoryStore:
         """As `Sweeps`."""
         for tier in self._tiers:
             tier.forget(records)
+
+    async def discard(self, *, limit: int) -> int:
+        """As `Sweeps`."""
+        now = self._clock()
+        self._forget_leases(now)
+        discarded = 0
+        for tier in self._tiers:
+            discarded += tier.discard(now, limit - discarded)
+        return discarded
 
     async def hold(self, record: Record, holder: str, *, seconds: float) -> bool:
         """As `Leases`."""
@@ -228,6 +236,10 @@ class MemoryStore:
 
             self._tiers.append(Disk(self._announce))
         return self._tiers[1]
+
+    def _forget_leases(self, now: float) -> None:
+        for place in [place for place, held in self._leases.items() if held.until <= now]:
+            del self._leases[place]
 
     def _others(self, principal: str, app: str, over: Record | None) -> list[tuple[Record, Tier]]:
         """The live sessions of a principal beside the one that is replaced, and where they are."""

@@ -14,6 +14,7 @@ from sojourn.store.base import SWEEP_DELAY
 __all__ = [
     "ADMIT",
     "CLAIM",
+    "DISCARD",
     "END",
     "FIELDS",
     "FORGET",
@@ -34,6 +35,24 @@ STORED = ", ".join(f"s.{name}" for name in FIELDS)
 
 _ASKED = "text text text bigint text text text text bigint bigint float8 float8 float8 float8 float8 text bytea"
 
+_RIPE = """
+with again as (
+    select ctid from session where claimed_until <= $1
+    order by claimed_until limit $2 for update skip locked
+), expired as (
+    select ctid from session
+    where claimed_until is null and expires_slot <= floor(($1 - {delay}) / 600)
+        and expires_at <= $1 - {delay}
+    order by expires_slot limit $2 - (select count(*) from again) for update skip locked
+)
+""".strip()
+_LEFT = """
+left_ as (
+    delete from stub using gone where stub.target = any (array[gone.key]) and (stub.app = gone.app) is true
+)
+select count(*), tell(string_agg(note(key, app, version, node, true), ',')) from gone
+""".strip()
+
 
 def _filled(statement: str) -> str:
     return statement.format(
@@ -47,8 +66,9 @@ def _filled(statement: str) -> str:
             if name not in ("key", "app", "accessed_at", "expires_at")
         ),
         here="s.key = any (array[asked.key]) and (s.app = asked.app) is true",
+        ripe=_RIPE.format(delay=SWEEP_DELAY),
+        left=_LEFT,
         grace=GRACE,
-        delay=SWEEP_DELAY,
     )
 
 
@@ -168,15 +188,7 @@ delete from lease where ctid = any (array(select ctid from lease where until <= 
 """)
 
 CLAIM = _filled("""
-with again as (
-    select ctid from session where claimed_until <= $1
-    order by claimed_until limit $2 for update skip locked
-), expired as (
-    select ctid from session
-    where claimed_until is null and expires_slot <= floor(($1 - {delay}) / 600)
-        and expires_at <= $1 - {delay}
-    order by expires_slot limit $2 - (select count(*) from again) for update skip locked
-)
+{ripe}
 update session s set
     claimed_until = $1 + $3,
     reason = coalesce(reason, case when expires_at >= absolute_at then 'absolute' else 'idle' end)
@@ -192,10 +204,15 @@ with asked as materialized (
     delete from session s using asked
     where {here} and s.reason is not null
     returning s.key, s.app, s.version, s.node
-), left_ as (
-    delete from stub using gone where stub.target = any (array[gone.key]) and (stub.app = gone.app) is true
-)
-select tell(string_agg(note(key, app, version, node, true), ',')) from gone
+), {left}
+""")
+
+DISCARD = _filled("""
+{ripe}, gone as (
+    delete from session
+    where ctid = any (array(select ctid from again union all select ctid from expired))
+    returning key, app, version, node
+), {left}
 """)
 
 HOLD = """

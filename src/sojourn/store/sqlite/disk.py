@@ -111,6 +111,11 @@ class Disk:
         with self._change() as connection:
             endings.forget(connection, records)
 
+    def discard(self, now: float, limit: int) -> int:
+        """As `Tier`."""
+        with self._change() as connection:
+            return endings.discard(connection, now, limit)
+
     def find(self, query: Query, limit: int, after: str, now: float) -> list[Record]:
         """As `Tier`."""
         with self._step() as connection:
@@ -160,7 +165,7 @@ class Disk:
         self._path = Path(name)
         with contextlib.ExitStack() as opening:
             opening.callback(self._path.unlink)
-            connection = schema.connect(self._path, read_only=False, durability="off")
+            connection = schema.connect(self._path, mode="rwc", durability="off")
             opening.callback(connection.close)
             connection.execute("pragma journal_mode = memory")  # for what is rolled back: no crash has to be survived
             connection.execute("pragma locking_mode = exclusive")

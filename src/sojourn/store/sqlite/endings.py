@@ -8,6 +8,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_args
 
+import msgspec
+
 from sojourn.core.events import Reason
 from sojourn.core.lifetime import GRACE
 from sojourn.core.record import Record
@@ -18,7 +20,7 @@ from sojourn.store.sqlite.changes import note, note_ends
 from sojourn.store.sqlite.leases import forget_leases
 from sojourn.store.sqlite.statements import check, save, unclaimed
 
-__all__ = ["admit", "claim", "end", "forget"]
+__all__ = ["admit", "claim", "discard", "end", "forget"]
 
 _FIRST = {"end-oldest": "created_at", "end-least-used": "accessed_at"}
 _OTHERS = "from session where principal = ? and app = ? and expires_at > ? and claimed_until is null and key is not ?"
@@ -72,21 +74,28 @@ def admit(
 
 
 def claim(connection: sqlite3.Connection, now: float, limit: int, lease: float) -> list[Ending]:
-    """Claim what expired a while ago, and what was claimed before and not forgotten.
+    """Claim what expired a while ago, and what was claimed before and not forgotten."""
+    return _claimed(connection, _ripe(connection, now, limit), now + lease, None)
 
-    Forgets stubs whose time is over, and leases, too.
-    """
-    # A stub that is not followed any more still tells a slow save where its session went.
-    connection.execute("delete from stub where until <= ?", (now - GRACE,))
-    forget_leases(connection, now)
-    ripe = connection.execute(
-        "select rowid from session where claimed_until <= ? order by claimed_until limit ?", (now, limit)
-    ).fetchall()
-    ripe += connection.execute(
-        "select rowid from session where expires_at <= ? and claimed_until is null order by expires_at limit ?",
-        (now - SWEEP_DELAY, limit - len(ripe)),
-    ).fetchall()
-    return _claimed(connection, ripe, now + lease, None)
+
+def discard(connection: sqlite3.Connection, now: float, limit: int) -> int:
+    """Remove what `claim` would claim; how many there were. What cannot even be told is set aside."""
+    ripe = _ripe(connection, now, limit)
+    if not ripe:
+        return 0
+    among = _among(ripe)
+    try:
+        gone = connection.execute(f"select key, app, version, node from session where rowid in {among}").fetchall()  # noqa: S608 - numbers of rows
+        msgspec.convert(gone, list[tuple[str, str, int, str]])
+    except (sqlite3.OperationalError, msgspec.ValidationError) as error:
+        if isinstance(error, sqlite3.Error) and not rows.unreadable(error):
+            raise
+        endings = _claimed(connection, ripe, now, None)
+        forget(connection, [ending.record for ending in endings])
+        return len(endings)
+    connection.execute(f"delete from session where rowid in {among}")  # noqa: S608
+    _left(connection, gone)
+    return len(gone)
 
 
 def forget(connection: sqlite3.Connection, records: Sequence[Record]) -> None:
@@ -99,15 +108,41 @@ def forget(connection: sqlite3.Connection, records: Sequence[Record]) -> None:
             "returning key, app, version, node",
             (app, *keys),
         ).fetchall()
-        connection.executemany("delete from stub where target = ? and app = ?", [row[:2] for row in gone])
-        note_ends(connection, gone)
+        _left(connection, gone)
+
+
+def _ripe(connection: sqlite3.Connection, now: float, limit: int) -> list[tuple[int]]:
+    """Which rows are to be claimed. Forgets stubs whose time is over, and leases, too."""
+    # A stub that is not followed any more still tells a slow save where its session went.
+    connection.execute("delete from stub where until <= ?", (now - GRACE,))
+    forget_leases(connection, now)
+    ripe: list[tuple[int]] = connection.execute(
+        "select rowid from session where claimed_until <= ? order by claimed_until limit ?", (now, limit)
+    ).fetchall()
+    return (
+        ripe
+        + connection.execute(
+            "select rowid from session where expires_at <= ? and claimed_until is null order by expires_at limit ?",
+            (now - SWEEP_DELAY, limit - len(ripe)),
+        ).fetchall()
+    )
+
+
+def _left(connection: sqlite3.Connection, gone: Sequence[tuple[str, str, int, str]]) -> None:
+    """Remove the stubs of what was removed, and tell it: key, app, version and node of each."""
+    connection.executemany("delete from stub where target = ? and app = ?", [row[:2] for row in gone])
+    note_ends(connection, gone)
+
+
+def _among(rowids: Sequence[tuple[int]]) -> str:
+    return f"({', '.join(str(rowid) for (rowid,) in rowids)})"
 
 
 def _claimed(
     connection: sqlite3.Connection, rowids: Sequence[tuple[int]], until: float, reason: Reason | None
 ) -> list[Ending]:
     """Claim these rows, for `reason` or the one that there is. What cannot be read is set aside: claimed for ever."""
-    among = f"({', '.join(str(rowid) for (rowid,) in rowids)})"
+    among = _among(rowids)
     connection.execute(
         "update session set claimed_until = ?, reason = coalesce(?, reason, "  # noqa: S608 - numbers of rows
         f"case when expires_at >= absolute_at then 'absolute' else 'idle' end) where rowid in {among}",

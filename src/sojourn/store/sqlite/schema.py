@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
+from typing import Literal
 
 from sojourn.errors import (
     StoreBusy,
@@ -14,6 +15,7 @@ from sojourn.errors import (
     StoreTooNew,
     StoreUnavailable,
 )
+from sojourn.store.sqlite import log
 
 __all__ = ["connect", "explain", "identity", "made", "make", "prepare"]
 
@@ -80,9 +82,8 @@ create index lease_until on lease (until);
 VERSION = len(_STEPS)
 
 
-def connect(path: Path, *, read_only: bool, durability: str) -> sqlite3.Connection:
-    """A connection that waits for nobody. Raises `sqlite3.Error`."""
-    mode = "ro" if read_only else "rwc"
+def connect(path: Path, *, mode: Literal["ro", "rw", "rwc"], durability: str) -> sqlite3.Connection:
+    """A connection that waits for nobody: to read, to write, or also to make the file. Raises `sqlite3.Error`."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
@@ -94,8 +95,7 @@ def connect(path: Path, *, read_only: bool, durability: str) -> sqlite3.Connecti
     try:
         connection.execute(f"pragma synchronous = {durability}")
         connection.execute("pragma cache_size = -8000")  # kibibytes
-        # The writer checkpoints when it is quiet; this is for when it never is. In pages: 64 MB.
-        connection.execute("pragma wal_autocheckpoint = 16000")
+        connection.execute(f"pragma wal_autocheckpoint = {log.LAST_RESORT}")
     except BaseException:
         connection.close()
         raise

@@ -20,6 +20,7 @@ from sojourn.core.record import Record
 from sojourn.errors import SettingError, StoreUnavailable
 from sojourn.store.base import BEAT, Beat, Change, Ending, Query, WhenFull
 from sojourn.store.sqlite import changes, endings, leases, schema, statements
+from sojourn.store.sqlite.log import Log
 from sojourn.store.sqlite.writer import Job, Writer
 
 __all__ = ["SqliteStore"]
@@ -130,11 +131,16 @@ class SqliteStore:
     async def claim(self, *, limit: int, lease: float) -> list[Ending]:
         """As `Sweeps`."""
         now = self._clock()
-        return await self._do(lambda connection: endings.claim(connection, now, limit, lease))  # type: ignore[no-any-return]
+        return await self._sweep(lambda connection: endings.claim(connection, now, limit, lease))  # type: ignore[no-any-return]
 
     async def forget(self, records: Sequence[Record]) -> None:
         """As `Sweeps`."""
-        await self._do(lambda connection: endings.forget(connection, records))
+        await self._sweep(lambda connection: endings.forget(connection, records))
+
+    async def discard(self, *, limit: int) -> int:
+        """As `Sweeps`."""
+        now = self._clock()
+        return await self._sweep(lambda connection: endings.discard(connection, now, limit))  # type: ignore[no-any-return]
 
     async def hold(self, record: Record, holder: str, *, seconds: float) -> bool:
         """As `Leases`."""
@@ -196,11 +202,16 @@ class SqliteStore:
         return Writer(
             self._open_writer,
             self._explain,
+            log=Log(lambda: self._connect(mode="rw")),
             identity=lambda: schema.identity(self._path),
             busy=self._busy,
         )
 
     async def _do(self, job: Job) -> Any:
+        return await self._writer.do(job)
+
+    async def _sweep(self, job: Job) -> Any:
+        await self._writer.relief()  # a sweep writes faster than the disk, and nobody waits for it
         return await self._writer.do(job)
 
     async def _read(self, job: Job) -> Any:
@@ -227,7 +238,7 @@ class SqliteStore:
         with self._reading:
             if self._reader is None:
                 with contextlib.ExitStack() as opening:
-                    connection = opening.enter_context(contextlib.closing(self._connect(read_only=True)))
+                    connection = opening.enter_context(contextlib.closing(self._connect(mode="ro")))
                     if not schema.made(connection, self._path):
                         return False
                     opening.pop_all()
@@ -242,7 +253,7 @@ class SqliteStore:
 
     def _open_writer(self) -> sqlite3.Connection:
         self._close_reader()  # it may have another file, that was here before
-        connection = self._connect(read_only=False)
+        connection = self._connect(mode="rwc")
         try:
             schema.prepare(connection, self._path)
         except BaseException:
@@ -250,11 +261,11 @@ class SqliteStore:
             raise
         return connection
 
-    def _connect(self, *, read_only: bool) -> sqlite3.Connection:
-        return schema.connect(self._path, read_only=read_only, durability=self._durability)
+    def _connect(self, *, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
+        return schema.connect(self._path, mode=mode, durability=self._durability)
 
     def _find(self, query: Query, limit: int, after: str, now: float) -> list[Record]:
-        with self._finding, contextlib.closing(self._connect(read_only=True)) as connection:
+        with self._finding, contextlib.closing(self._connect(mode="ro")) as connection:
             return statements.find(connection, query, limit, after, now)
 
     def _explain(self, error: sqlite3.Error) -> Any:

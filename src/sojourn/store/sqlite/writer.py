@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 from sojourn.errors import StoreBusy, StoreUnavailable
+from sojourn.store.sqlite.log import Log
 
 __all__ = ["Job", "Writer"]
 
@@ -20,7 +21,7 @@ Job = Callable[[sqlite3.Connection], Any]
 """One write: what it returns or raises is the answer to whoever asked for it."""
 
 BATCH = 200  # writes in one transaction: beyond that other processes wait long and nothing is gained
-QUIET = 0.05  # seconds without a write after which the log is carried over into the file: it costs an fsync
+QUIET = 0.05  # seconds without a write after which the log is carried over into the file: it costs two fsyncs
 
 # Another process is at work, and will be done soon.
 _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)
@@ -46,15 +47,17 @@ class Writer:
         connect: Callable[[], sqlite3.Connection],
         explain: Explain,
         *,
+        log: Log,
         identity: Callable[[], Hashable],
         busy: float,
     ) -> None:
-        """`connect` opens the connection; `busy`: seconds to wait for other processes that write.
+        """`connect` opens the connection; `log`: where it writes; `busy`: seconds to wait for others that write.
 
         `identity`: what the file is now. A connection keeps the file that it was opened for, so when another has come
         in its place, what was acknowledged would be lost.
         """
         self._connect = connect
+        self._log = log
         self._identity = identity
         self._explain = explain
         self._busy = busy
@@ -75,6 +78,11 @@ class Writer:
                 self._thread = thread
             self._waiting.put((job, loop, future))
         return await future
+
+    async def relief(self) -> None:
+        """Wait while the log, that has become long, is carried over."""
+        if (carrying := self._log.relief) is not None:
+            await asyncio.to_thread(carrying.join)
 
     def close(self) -> None:
         """Carry out what is waiting, then stop. Blocks until that is done."""
@@ -98,7 +106,7 @@ class Writer:
         while not last:
             batch, last = self._next_batch()
             if not batch:
-                self._carry_over(connection)
+                self._logged = self._logged and not self._log.carry_over()
                 continue
             try:
                 if connection is not None and (self._suspect or self._identity() != opened):
@@ -107,10 +115,13 @@ class Writer:
                 if connection is None:
                     connection = self._patiently(self._connect)
                     opened, self._suspect = self._identity(), False
+                self._log.between(connection)
                 answers = self._write(connection, batch)
             except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
                 answers = [(future, None, self._ours(error)) for _, _, future in batch]
             _answer(batch, answers)
+            self._log.grown()
+        self._log.rest()
         if connection is not None:
             connection.close()
 
@@ -161,13 +172,6 @@ class Writer:
                 connection.execute("rollback")
             raise
         return answers
-
-    def _carry_over(self, connection: sqlite3.Connection | None) -> None:
-        """Checkpoint the log while nobody waits. What readers still need of it stays."""
-        if self._logged and connection is not None:
-            self._logged = False
-            with contextlib.suppress(sqlite3.Error):
-                connection.execute("pragma wal_checkpoint(passive)").fetchall()
 
     def _patiently(self, action: Callable[[], Any]) -> Any:
         """`action`, tried until another process lets us. Naps shorter than SQLite's own handler, whose naps add up."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sojourn.core.events import Reason
 from sojourn.core.record import Record
@@ -15,8 +15,9 @@ from sojourn.store.base import Ending
 from sojourn.store.valkey import layout, registry, scripts
 from sojourn.store.valkey.client.line import Command, run
 from sojourn.store.valkey.scope import Scope
+from sojourn.store.valkey.scripts import Script
 
-__all__ = ["claim", "delete", "end", "forget"]
+__all__ = ["claim", "delete", "discard", "end", "forget"]
 
 _log = logging.getLogger("sojourn.store.valkey")
 
@@ -30,6 +31,14 @@ _REASONS: dict[str, Reason] = {
     "r": "revoked",
 }
 _LETTERS = {reason: letter for letter, reason in _REASONS.items()}
+
+
+class _Taking(NamedTuple):
+    """How what is due is taken."""
+
+    script: Script
+    now: float
+    lease: float = 0.0
 
 
 async def delete(scope: Scope, key: str, app: str) -> bool:
@@ -57,25 +66,37 @@ async def end(
 
 
 async def claim(scope: Scope, *, limit: int, lease: float) -> list[Ending]:
-    """Claim what is due, of all tags in a random order of rounds."""
-    now = await scope.now()
+    """Claim what is due."""
+    claimed = await _taken(scope, _Taking(scripts.CLAIM, await scope.now(), lease), limit)
+    await registry.leave(scope, [ending.record for ending in claimed], seats_only=True)
+    return claimed
+
+
+async def discard(scope: Scope, *, limit: int) -> int:
+    """Remove what is due."""
+    gone = await _taken(scope, _Taking(scripts.DISCARD, await scope.now()), limit)
+    await registry.leave(scope, [ending.record for ending in gone])
+    return len(gone)
+
+
+async def _taken(scope: Scope, taking: _Taking, limit: int) -> list[Ending]:
+    """What is due and was taken, of all tags in a random order of rounds."""
     clustered = len({place for _, _, place in await scope.lane.servers()}) > 1
     rounds = [layout.TAGS[first : first + ROUND] for first in range(0, len(layout.TAGS), ROUND)]
     random.shuffle(rounds)
-    claimed: list[Ending] = []
+    taken: list[Ending] = []
     for tags in rounds:
-        left = limit - len(claimed)
+        left = limit - len(taken)
         while left > 0:
-            claims, shared = [_claim(scope, tags, now, left, lease)], 0
+            asked, shared = [_sweep(scope, taking, tags, left)], 0
             if clustered:
-                claims, shared = await _of_each(scope, tags, now, left, lease)
-            for answer in await scope.lane.all(claims):
-                claimed += [ending for each in answer if (ending := await _ending(scope, each)) is not None]
+                asked, shared = await _of_each(scope, taking, tags, left)
+            for answer in await scope.lane.all(asked):
+                taken += [ending for each in answer if (ending := await _ending(scope, each)) is not None]
             if shared < left:
                 break
-            left = limit - len(claimed)  # some had only been listed too early
-    await registry.leave(scope, [ending.record for ending in claimed], seats_only=True)
-    return claimed
+            left = limit - len(taken)  # some had only been listed too early
+    return taken
 
 
 async def forget(scope: Scope, records: Sequence[Record]) -> None:
@@ -92,27 +113,25 @@ async def forget(scope: Scope, records: Sequence[Record]) -> None:
     await registry.leave(scope, [layout.unpack(head, each.key, each.app) for each, head in found if head is not None])
 
 
-async def _of_each(
-    scope: Scope, tags: Sequence[str], now: float, limit: int, lease: float
-) -> tuple[list[Command], int]:
-    """Claims of one tag each, since in a cluster no script sees two, and for how many: where something may be due."""
+async def _of_each(scope: Scope, taking: _Taking, tags: Sequence[str], limit: int) -> tuple[list[Command], int]:
+    """Sweeps of one tag each, since in a cluster no script sees two, and for how many: where something may be due."""
     names = [f"{scope.names.root(tag)}due" for tag in tags]
-    asked = [Command(tag, (b"ZCOUNT", name, "-inf", repr(now))) for tag, name in zip(tags, names, strict=True)]
-    claims: list[Command] = []
+    asked = [Command(tag, (b"ZCOUNT", name, "-inf", repr(taking.now))) for tag, name in zip(tags, names, strict=True)]
+    sweeps: list[Command] = []
     left = limit
     for tag, due in zip(tags, await scope.lane.all(asked), strict=True):
         if due:
             share = min(due, left)
-            claims.append(_claim(scope, [tag], now, share, lease))
+            sweeps.append(_sweep(scope, taking, [tag], share))
             left -= share
-    return claims, limit - left
+    return sweeps, limit - left
 
 
-def _claim(scope: Scope, tags: Sequence[str], now: float, limit: int, lease: float) -> Command:
+def _sweep(scope: Scope, taking: _Taking, tags: Sequence[str], limit: int) -> Command:
     roots = [scope.names.root(tag) for tag in tags]
     keys = [name for root in roots for name in (f"{root}due", f"{root}refs")]
-    given = (scope.names.channel, repr(now), "", repr(now + lease), str(limit), *roots)
-    return run(tags[0], scripts.CLAIM, keys, *given)
+    given = (scope.names.channel, repr(taking.now), "", repr(taking.now + taking.lease), str(limit), *roots)
+    return run(tags[0], taking.script, keys, *given)
 
 
 async def _ending(scope: Scope, claimed: Sequence[Any]) -> Ending | None:

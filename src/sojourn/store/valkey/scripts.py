@@ -293,9 +293,9 @@ return head(value)
     flags="allow-oom",
 )
 
-CLAIM = Script(
-    """
-local till, limit, answer = tonumber(ARGV[4]), tonumber(ARGV[5]), {}
+# What is due, of many tags: `take_over` says what becomes of a record, and what is answered of it.
+_SWEEP = """
+local limit, answer = tonumber(ARGV[5]), {}
 local function drop(spot)
   local key, app = spot:match('^([^/]*)/(.*)$')
   local stub = call('GET', place(key, app))
@@ -330,7 +330,7 @@ local function take(field)
       return
     end
     if kind(value) == 'R' then reason = double(value, 11) >= double(value, 19) and 'a' or 'i' end
-    claim(key, app, value, reason, till)
+    value = take_over(key, app, value, reason)
   end
   answer[#answer + 1] = {field, key, app, reason, value}
 end
@@ -344,7 +344,28 @@ for tag = 1, #KEYS / 2 do
   end
 end
 return answer
-""",
+"""
+
+CLAIM = Script(
+    """
+local till = tonumber(ARGV[4])
+local function take_over(key, app, value, reason)
+  claim(key, app, value, reason, till)
+  return value
+end
+"""
+    + _SWEEP,
+    flags="allow-oom",
+)
+
+DISCARD = Script(
+    """
+local function take_over(key, app, value)
+  remove(key, app, value)
+  return head(value)
+end
+"""
+    + _SWEEP,
     flags="allow-oom",
 )
 

@@ -149,6 +149,12 @@ class ValkeyStore:
         with scope.lane.working():
             await endings.forget(scope, records)
 
+    async def discard(self, *, limit: int) -> int:
+        """As `Sweeps`. Looks at all tags, as `claim` does."""
+        scope = self._scope()
+        with scope.lane.working():
+            return await endings.discard(scope, limit=limit)
+
     async def admit(
         self, record: Record, *, over: Record | None, limit: int, when_full: WhenFull, lease: float
     ) -> list[Record]:

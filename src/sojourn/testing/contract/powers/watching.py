@@ -138,6 +138,16 @@ class WatchingContract(Ground):
             await sweeps.forget(claimed[:0])
             assert await watch.next(2) == [saved(record), ended(record)]
 
+    async def test_what_is_discarded_is_told(
+        self, store: Store, watches: Watches, sweeps: Sweeps, clock: FakeClock
+    ) -> None:
+        record = records.new(clock)
+        async with watching(watches) as watch:
+            await store.save(record, over=None)
+            clock.now = record.expires_at + SWEEP_DELAY
+            await sweeps.discard(limit=10)
+            assert await watch.next(2) == [saved(record), ended(record)]
+
     async def test_what_is_ended_is_told_at_once_and_again_when_it_is_forgotten(
         self, store: Store, watches: Watches, sweeps: Sweeps, clock: FakeClock
     ) -> None:
