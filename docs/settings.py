@@ -12,17 +12,16 @@ from pathlib import Path
 
 from msgspec import UNSET
 
-from sojourn import Behind, Cookie, Lifetime, Limit, Near, Sessions, Sweep
+from sojourn import Sessions
 from sojourn.settings import Options
 from sojourn.settings.environment import PREFIX
-from sojourn.settings.model import KEYS, default_of
+from sojourn.settings.model import KEYS, SECTIONS, default_of
 from sojourn.settings.notation import toml
 from sojourn.store import open_store
 
 __all__ = ["page"]
 
 PAGE = Path(__file__).parent / "reference" / "settings.md"
-_KINDS = (Cookie, Lifetime, Near, Behind, Limit, Sweep)
 
 
 def page() -> str:
@@ -30,7 +29,7 @@ def page() -> str:
     parts = ["# Settings", "", "Made from the code by `scripts/reference`; every default has its reason beside it.", ""]
     parts += ["## Sessions", "", "```python", *_signature(), "```", "", *_described(Sessions.__init__), ""]
     parts += ["## Store addresses", "", "```text", *_block(inspect.getdoc(open_store) or ""), "```", ""]
-    for kind in _KINDS:
+    for kind in SECTIONS.values():
         parts += [f"## {kind.__name__}", "", *_plain(inspect.getdoc(kind) or ""), "", *_fields(kind), ""]
     parts += ["## In a file and in the environment", "", *_outside(), ""]
     return "\n".join(parts).rstrip() + "\n"

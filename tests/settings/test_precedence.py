@@ -9,8 +9,11 @@ from msgspec import UNSET
 from tests.settings.written import Load, refusal
 
 from sojourn import Cookie, Lifetime, Limit, Near
+from sojourn.inbound.tracking.certificates import Certificate
 from sojourn.settings import Options, Settings
+from sojourn.store.behind import BehindStore
 from sojourn.store.memory import MemoryStore
+from sojourn.store.stack import layers
 
 PLACES = ["file", "environment", "python", "file, shop", "environment, shop", "python, shop"]
 
@@ -91,6 +94,24 @@ def test_a_section_is_closed_for_one_application_and_opened_for_another(load: Lo
     assert settings.of("shop").options == Options(near=None, limit=Limit(per_principal=3))
     assert settings.of("office").options == Options(near="remote", limit=None)
     assert settings.of("other").options == Options(near=Near(entries=5), limit=None)
+
+
+def test_what_is_said_of_all_is_for_those_applications_that_it_is_for(load: Load) -> None:
+    settings = load(
+        """
+        [sessions]
+        write = {interval = 60}
+        rewriting = {name = "sid"}
+        certificate = {proxies = ["10.0.0.0/8"]}
+        [applications.shop]
+        save = "async"
+        tracking = ["url", "certificate"]
+        """
+    )
+    assert settings.of("shop").options.certificate == Certificate(proxies=("10.0.0.0/8",))
+    stacked = layers(settings.sessions("shop").store)
+    assert [each.behind.interval for each in stacked if isinstance(each, BehindStore)] == [60]
+    assert not any(isinstance(each, BehindStore) for each in layers(settings.sessions("office").store))
 
 
 def test_keywords_come_before_all_else(load: Load) -> None:

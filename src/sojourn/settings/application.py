@@ -19,6 +19,7 @@ __all__ = ["ApplicationSettings"]
 T = TypeVar("T")
 
 IN_MEMORY = "memory:"
+_MEANT_FOR = {"write": ("save", "async"), "rewriting": ("tracking", "url"), "certificate": ("tracking", "certificate")}
 _OF_STORES = ("write", "near", "outage")  # what has no meaning in memory
 
 
@@ -75,8 +76,10 @@ class ApplicationSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingError(
                 f"{place}: failover = true asks for a store that outlives the node; give its address as store"
             )
-        if given.get("save") != "async":
-            given.pop("write", None)  # of all applications, it is for those that save so
+        for name, (setting, value) in _MEANT_FOR.items():  # what is said of all is for those that it is for
+            said = given.get(setting, ())
+            if value not in ((said,) if isinstance(said, str) else said) and name not in keywords:
+                given.pop(name, None)
         origins = {name: self._origin(name) for name in given if name not in keywords}
         return _made(lambda **settings: Sessions(app=self.app, **settings), given, origins)
 

@@ -18,6 +18,9 @@ from sojourn.inbound.ending import Limit, Sweep
 from sojourn.inbound.keeping.checking import Check
 from sojourn.inbound.keeping.owners import Strangers
 from sojourn.inbound.sessions import Sessions
+from sojourn.inbound.tracking.certificates import Certificate
+from sojourn.inbound.tracking.rewriting import Rewriting
+from sojourn.inbound.tracking.ways import Way
 from sojourn.store.behind import Behind
 from sojourn.store.near import Near
 from sojourn.store.outage import Outage
@@ -51,6 +54,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     limit: Limit | UnsetType | None = UNSET
     sweep: Sweep | UnsetType = UNSET
     outage: Outage | UnsetType = UNSET
+    tracking: tuple[Way, ...] | UnsetType = UNSET
+    rewriting: Rewriting | UnsetType = UNSET
+    certificate: Certificate | UnsetType = UNSET
     route: str | UnsetType | None = UNSET
     node: str | UnsetType | None = UNSET
     skip: tuple[str, ...] | UnsetType = UNSET

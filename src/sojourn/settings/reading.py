@@ -34,14 +34,15 @@ def read(key: Key, value: object, *, as_text: bool) -> Any:
         value = value == "true" if bool in kinds or NoneType in kinds else value
     if value is False and (NoneType in kinds or key.kind is NoneType):
         return None
-    if as_text and any(get_origin(kind) is tuple for kind in (key.kind, *kinds)):
+    if as_text and any(get_origin(kind) in (tuple, Sequence) for kind in (key.kind, *kinds)):
         value = [each.strip() for each in str(value).split(",") if each.strip()]
     if _Hours in kinds and isinstance(value, list):
         value = [_hour(each) for each in value]
     if float in kinds and isinstance(value, str) and not (as_text and _is_number(value)):
         return duration(value).total_seconds()
     try:
-        return msgspec.convert(value, key.kind, strict=not as_text)
+        found = msgspec.convert(value, key.kind, strict=not as_text)
+        return tuple(found) if isinstance(found, list) else found
     except msgspec.ValidationError as error:
         raise ValueError(_expected(str(error), key, kinds)) from None
 
