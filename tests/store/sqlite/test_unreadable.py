@@ -51,6 +51,18 @@ async def test_a_row_that_cannot_be_read_does_not_stop_a_sweep(
     assert not any(secret in told.getMessage() for secret in ("hunter2", "alice", rotten.key, rotten.ref))
 
 
+@pytest.mark.parametrize("rot", ["a text that is no text in the key", "a version that is no number"])
+async def test_a_row_whose_end_cannot_be_told_does_not_stop_a_sweep_that_nobody_hears(
+    store: SqliteStore, other: sqlite3.Connection, clock: FakeClock, rot: str
+) -> None:
+    first, rotten, last = await kept(store, clock)
+    other.execute(f"update session set {ROTS[rot]} where ref = ?", (rotten.ref,))  # noqa: S608 - one of the list above
+    clock.now = last.expires_at + SWEEP_DELAY
+    assert [await store.discard(limit=10) for _ in range(2)] == [2, 0]
+    assert other.execute("select ref from session").fetchall() == [(rotten.ref,)]
+    assert await store.load(first.key, first.app) is None
+
+
 async def test_a_reason_that_there_is_not_does_not_stop_a_sweep(
     store: SqliteStore, other: sqlite3.Connection, clock: FakeClock
 ) -> None:
