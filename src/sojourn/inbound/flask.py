@@ -16,7 +16,7 @@ from flask.sessions import SessionInterface as FlaskInterface
 
 from sojourn.core.cookies import Cookie
 from sojourn.core.lifetime import Lifetime
-from sojourn.core.session import Session
+from sojourn.core.session import Session, Stage
 from sojourn.errors import SessionError, SojournError, StoreError, StoreUnavailable
 from sojourn.inbound.answers.headers import as_text
 from sojourn.inbound.answers.refusals import FAULT, refusal
@@ -204,6 +204,8 @@ class SessionInterface(FlaskInterface):
             return  # a copy of the context is torn down (`copy_current_request_context`)
         del request.environ[_OPENED]
         self._bridge.finish(visit, failed=exc is not None)
+        if "werkzeug.debug.preserve_context" in request.environ:
+            visit.session.advance(Stage.STARTED)  # a test, or the debugger, may read it
 
 
 def assume_settings(

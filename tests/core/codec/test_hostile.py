@@ -295,3 +295,11 @@ def test_the_depth_that_is_looked_up_is_the_depth_that_there_is(value: Any) -> N
     assert not deeper_than(packed, deep)
     assert deep == 0 or deeper_than(packed, deep - 1)
     assert deeper_than(b"\x91" * 70 + packed, deep + 69)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("builtins:str", "a"), ("subprocess:Popen", "true"), ("markupsafe:Markup", 1), ("nowhere:Text", "a")],
+)
+def test_only_text_becomes_what_is_safe_as_html(kind: str, text: object) -> None:
+    assert attempt(ext(Code.HTML, packed_list(kind, text)))

@@ -14,8 +14,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from django.utils.safestring import SafeString
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markupsafe import Markup
 from tests.core.codec import samples
 from tests.core.codec.samples import shape
 
@@ -42,6 +44,12 @@ def test_every_value_comes_back_equal_and_of_the_same_type(value: Any) -> None:
 @given(st.dictionaries(samples.hashables, samples.values, max_size=4))
 def test_a_dict_may_have_any_keys_that_can_be_stored(value: dict[Any, Any]) -> None:
     assert shape(round_trip(value)) == shape(value)
+
+
+@pytest.mark.parametrize("text", [Markup("<b>&amp;</b>"), SafeString("<i>é</i>"), Markup("")])
+def test_text_that_is_safe_as_html_stays_so(text: str) -> None:
+    found = round_trip({"messages": [("error", text)]})["messages"][0][1]
+    assert (type(found), str(found)) == (type(text), str(text))
 
 
 @pytest.mark.parametrize("exponent", [63, 64, 65, 1_000, 14_285, 100_000])

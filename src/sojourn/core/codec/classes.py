@@ -17,9 +17,11 @@ from sojourn.core.codec.refusal import name_of, refusal
 
 __all__ = [
     "fields_of",
+    "is_html",
     "named_parts",
     "open_enum",
     "open_fields",
+    "open_html",
     "plain_fields",
     "transient",
     "untagged",
@@ -29,8 +31,13 @@ __all__ = [
 transient = type("transient", (), {"__doc__": "Marks a field that is not stored: `socket: Annotated[Any, transient]`."})
 
 
+def is_html(value: object) -> bool:
+    """Whether it is text of a class that says it is safe as HTML, as `Markup` and `SafeString` do."""
+    return isinstance(value, str) and hasattr(type(value), "__html__")
+
+
 def named_parts(value: object) -> list[Any]:
-    """The name of its class, then what is stored of an object: the value of an Enum, or fields. Raises TypeError."""
+    """The name of its class, then what is stored of an object: an Enum's value, a text, or fields. Raises TypeError."""
     kind = type(value)
     if "<locals>" in kind.__qualname__ or kind.__module__ == "builtins":
         raise TypeError(refusal(value))
@@ -42,6 +49,8 @@ def plain_fields(value: object) -> Any:
     """The stored fields of a dataclass, Struct or pydantic model by name; the value of an Enum. Raises TypeError."""
     if isinstance(value, enum.Enum):
         return value.value
+    if is_html(value):
+        return str.__str__(value)
     kind: Any = type(value)
     try:
         fields = fields_of(kind)
@@ -126,6 +135,17 @@ def open_enum(parts: list[Any]) -> enum.Enum:
     if not issubclass(kind, enum.Enum):
         raise LookupError(f"{name[:80]!r} is no Enum")  # noqa: TRY004 - of a name in the data, not of an argument
     return kind(value)
+
+
+def open_html(parts: list[Any]) -> str:
+    """The text, as what it was. Raises LookupError or TypeError."""
+    name, text = parts
+    kind = _resolve(name)
+    if not (issubclass(kind, str) and hasattr(kind, "__html__")):
+        raise LookupError(f"{name[:80]!r} is no text that is safe as HTML")
+    if type(text) is not str:
+        raise TypeError("what is safe as HTML is a text")
+    return str.__new__(kind, text)  # past its constructor, so that nothing runs
 
 
 def open_fields(parts: list[Any]) -> Any:

@@ -13,7 +13,7 @@ import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
-from sojourn.core.codec.classes import open_enum, open_fields
+from sojourn.core.codec.classes import open_enum, open_fields, open_html
 from sojourn.core.codec.refusal import name_of
 
 __all__ = ["CONTAINERS", "LEAVES", "OPENERS", "Code"]
@@ -35,6 +35,7 @@ class Code(enum.IntEnum):
     MAP = 19  # key, value, key, value …
     ENUM = 20  # class, value
     FIELDS = 21  # class, then a dict: a dataclass, Struct or pydantic model
+    HTML = 22  # class, text: Markup, SafeString, and what else is text that is safe as HTML
 
 
 def _zoned(value: dt.datetime | dt.time) -> bytes:
@@ -105,4 +106,5 @@ CONTAINERS: dict[int, Callable[[list[Any]], Any]] = {
     Code.MAP: _open_map,
     Code.ENUM: open_enum,
     Code.FIELDS: open_fields,
+    Code.HTML: open_html,
 }

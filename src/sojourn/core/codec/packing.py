@@ -206,7 +206,7 @@ class _Packing:
         if kind is set or kind is frozenset:
             return self._members(Code.SET if kind is set else Code.FROZENSET, value)
         if self.tagged:
-            code = Code.ENUM if isinstance(value, enum.Enum) else Code.FIELDS
+            code = Code.ENUM if isinstance(value, enum.Enum) else Code.HTML if classes.is_html(value) else Code.FIELDS
             return self._nested(code, classes.named_parts(value))
         plain = classes.untagged(value)
         _refuse_buffers(plain)
