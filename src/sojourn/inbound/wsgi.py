@@ -48,16 +48,22 @@ class SessionMiddleware:
         except StoreError as error:
             return _refuse(error, start_response)
         environ[SESSION] = visit.session
-        answer = _Answer(self._bridge, visit, start_response)
+        if visit.session.stage is Stage.SKIPPED:
+            return self.app(environ, start_response)
+        answer, body = _Answer(self._bridge, visit, start_response), None
         try:
             body = self.app(environ, answer.start_response)
-            whole = isinstance(body, list | tuple) or visit.session.stage is Stage.SKIPPED
-            return answer.sent(body, whole=whole)
-        except BaseException as error:
-            answer.finish(failed=True)
-            if answer.begun or not isinstance(error, SojournError) or error.status_hint == FAULT:
-                raise
-            return _refuse(error, start_response)  # the application leaves it to us
+            if not _is_whole(body, environ):
+                return _Stream(answer, body)
+            answer.begin()
+            answer.finish()
+        except BaseException as error:  # noqa: BLE001 - it is raised again, unless we answer in its place
+            try:
+                return answer.fail(error)
+            finally:
+                _close(body)
+                answer.finish()
+        return body
 
 
 class EnvironRequest(RequestDefaults):
@@ -129,12 +135,16 @@ def request_of(environ: Environ, sessions: Sessions) -> EnvironRequest:
 
 
 class _Answer:
-    """The answer to one request. It starts with its first byte: until then the application may change its mind."""
+    """The answer to one request. It starts with its first part: until then the application may change its mind."""
 
-    begun = False
-    """Whether the server was told to start."""
+    refused = False
+    """Whether a refusal has taken its place."""
+    _begun = False  # the server was told to start
+    _over = False
+    _failed = False
     _status = ""
     _headers: list[tuple[str, str]]
+    _sent: list[tuple[str, str]]
     _write: Callable[[bytes], object]
 
     def __init__(self, bridge: Bridge, visit: Visit, start_response: StartResponse) -> None:
@@ -145,64 +155,43 @@ class _Answer:
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
     ) -> Callable[[bytes], object]:
-        """As the server's (PEP 3333), but that it waits for the first byte."""
-        if exc_info is not None and self.begun:
-            self._start_response(status, headers, exc_info)  # raises it
+        """As the server's (PEP 3333), but that it waits for the first part of the body."""
+        if exc_info is None and self._status:
+            raise AssertionError(
+                "start_response was called twice; give exc_info to replace what it was told (PEP 3333)"
+            )
+        if self._begun:  # the server raises the error, unless it has sent no byte yet
+            ours = [header for header in self._sent if header not in self._headers]
+            self._write = self._start_response(status, [*headers, *ours], exc_info)
         self._status, self._headers = status, headers
         return self._write_now
 
-    def sent(self, body: Iterable[bytes], *, whole: bool) -> Iterable[bytes]:
-        """What the server is to send. `whole`: the application has done all that it will."""
-        if not whole:
-            return _Stream(self, body)
-        try:
-            self.begin()
-        except SojournError as error:
-            if not self._visit.refused:
-                raise
-            body = self.refuse(error)
-        self.finish(failed=False)
-        return body
-
-    def first(self, chunks: Iterator[bytes]) -> bytes | None:
-        """The first bytes that the server is to send, now that it can start; None when there are none."""
-        try:
-            chunk = next(chunks, None)
-            while chunk == b"":  # no byte yet
-                chunk = next(chunks, None)
-            self.begin()
-        except SojournError as error:
-            if self.begun or error.status_hint == FAULT:
-                raise
-            self._visit.refused = True
-            return b"".join(self.refuse(error))
-        return chunk
-
     def begin(self) -> None:
         """Have the server start, once the session is stored. Raises what `Visit.start` raises."""
-        if self.begun or not self._status:
+        if self._begun or not self._status:
             return
         visit, headers = self._visit, self._headers
         if not visit.passes():
             headers = as_text(self._bridge.start(visit, as_bytes(headers), status=int(self._status[:3])))
         elif visit.session.looked or visit.session.track is not None:
             headers = as_text(visit.passed(as_bytes(headers)))
-        self.begun = True
+        self._begun, self._sent = True, headers
         self._write = self._start_response(self._status, headers)
 
-    @property
-    def refused(self) -> bool:
-        """Whether a refusal has taken its place."""
-        return self._visit.refused
-
-    def refuse(self, error: SojournError) -> list[bytes]:
-        """Have the server start with a refusal, and return what it says."""
-        self.begun = True
+    def fail(self, error: BaseException) -> list[bytes]:
+        """What the visitor is told in the application's place. Raises `error` where that is for the server to tell."""
+        self._failed = True
+        if self._begun or not isinstance(error, SojournError) or error.status_hint == FAULT:
+            raise error
+        self.finish()
+        self.refused = True
         return _refuse(error, self._start_response)
 
-    def finish(self, *, failed: bool) -> None:
+    def finish(self) -> None:
         """The answer is over."""
-        self._bridge.finish(self._visit, failed=failed)
+        if not self._over:
+            self._over = True
+            self._bridge.finish(self._visit, failed=self._failed)
 
     def _write_now(self, data: bytes) -> None:
         self.begin()
@@ -215,8 +204,7 @@ class _Stream:
     def __init__(self, answer: _Answer, body: Iterable[bytes]) -> None:
         self._answer = answer
         self._body = body
-        self._chunks = iter(body)
-        self._failed = False
+        self._parts = iter(body)
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -225,25 +213,36 @@ class _Stream:
         if self._answer.refused:
             raise StopIteration
         try:
-            chunk = next(self._chunks, None) if self._answer.begun else self._answer.first(self._chunks)
-        except BaseException:
-            self._failed = True
-            raise
-        if chunk is None:
+            part = next(self._parts, None)
+            self._answer.begin()
+        except BaseException as error:  # noqa: BLE001 - it is raised again, unless we answer in its place
+            return b"".join(self._answer.fail(error))
+        if part is None:
             raise StopIteration
-        return chunk
+        return part
 
     def close(self) -> None:
         """The server has sent it, or given up (PEP 3333): what came meanwhile is stored."""
         try:
-            close = getattr(self._body, "close", None)
-            if close is not None:
-                close()
-        except BaseException:
-            self._failed = True
-            raise
+            _close(self._body)
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._answer.fail(error)
         finally:
-            self._answer.finish(failed=self._failed)
+            self._answer.finish()
+
+
+def _is_whole(body: Iterable[bytes], environ: Environ) -> bool:
+    """Whether the application has done all that it will: what is in memory is sent, or a file is, by the server."""
+    if isinstance(body, list | tuple):
+        return True
+    file_wrapper = environ.get("wsgi.file_wrapper")
+    return isinstance(file_wrapper, type) and isinstance(body, file_wrapper)
+
+
+def _close(body: Any) -> None:
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
 
 
 def _refuse(error: SojournError, start_response: StartResponse) -> list[bytes]:
