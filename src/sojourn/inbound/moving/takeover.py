@@ -24,13 +24,16 @@ __all__ = ["Taken", "Takeover"]
 
 CANDIDATES = 4  # values of one name that are looked up, as there may be several where others can plant some
 
+MOMENT = 0.001  # seconds: what was renewed when it was created was never renewed, and this is about to be
+
 _log = logging.getLogger(__name__)
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """A session that was taken over, as a request that still comes with the old cookie finds it."""
 
-    record: Record
+    record: Record | None
+    """None: it was one that is here no more, or never was; it may have been replaced at a sign-in just now."""
     given: SessionId
     farewell: tuple[bytes, ...]
 
@@ -65,30 +68,33 @@ class Takeover:
         return any(name in header for header in headers for name, _ in self._predecessors)
 
     async def take(self, headers: Sequence[bytes], *, named: bool) -> Taken | None:
-        """What a request with these Cookie headers goes on with, or None.
+        """What a request with these Cookie headers goes on with; None when it has no old cookie.
 
         `named`: whether it carries a cookie of our name, and so no old one but one of the same name. Raises
         `StoreUnavailable`, also when the other library's store is away.
         """
+        first = None
         for name, predecessor in self._predecessors:
             if named and predecessor.cookie.name != self._cookie.name:
                 continue
             for value in cookies.values(headers, name)[:CANDIDATES]:
                 identity = predecessor.identify(value)
-                if identity is not None and (taken := await self._take(predecessor, identity)) is not None:
+                if identity is None:
+                    continue
+                taken = await self._take(predecessor, identity)
+                if taken.record is not None:
                     return taken
-        return None
+                first = first or taken
+        return None if named else first
 
-    async def _take(self, predecessor: Predecessor, identity: str) -> Taken | None:
+    async def _take(self, predecessor: Predecessor, identity: str) -> Taken:
         given = _StandIn(predecessor.name, identity)
         record = await self._load(given)
         if record is None:
             found = await _read(predecessor, identity)
             # Read after another request had removed it: then it was stored here before.
             record = await (self._load(given) if found is None else self._store_anew(found, given))
-        if record is None:
-            return None
-        if record.key == given.key:  # whoever took it over may not have come so far
+        if record is not None and record.key == given.key:  # whoever took it over may not have come so far
             await _remove(predecessor, identity)
         return Taken(record=record, given=given, farewell=self._farewell(predecessor.cookie))
 
@@ -106,7 +112,7 @@ class Takeover:
             principal=found.principal if is_text(found.principal) else None,
             epoch=0,
             version=1,
-            created_at=now,
+            created_at=now - MOMENT,
             accessed_at=now,
             renewed_at=-math.inf,  # it has no id of ours yet, so one is due
             expires_at=rules.lifetime.expires_at(now, absolute_at),

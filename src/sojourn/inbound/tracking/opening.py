@@ -153,6 +153,8 @@ class Opening:
         taken = None if self._takeover is None else await self._takeover.take(request.cookies, named=named)
         if taken is None:
             return None
+        if taken.record is None:
+            return self._kind(None, self._clock(), self.keeper, given=taken.given)
         session = self._begin(taken.record, taken.given, None, self._tracking.route or "")
         session.farewell = taken.farewell
         return session
