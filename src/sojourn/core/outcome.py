@@ -46,7 +46,10 @@ class Use(msgspec.Struct, frozen=True, kw_only=True):
     whole: bool = False
     """Whether nothing is to be stored but `found` and the changes."""
     fences: bool = False
-    """Whether a new version is wanted though nothing changed: what was based on an older one then meets a conflict."""
+    """Whether a new version is wanted though nothing changed: what was based on an older one then meets a conflict. Of
+    what is not stored, the first."""
+    lifetime: Lifetime | None = None
+    """How long this session lives, where that is not as long as all others."""
     keeps_id: bool = False
     """Whether age is no reason for a new id, since the visitor could not be told it, or has it from elsewhere."""
 
@@ -77,7 +80,7 @@ def conclude(use: Use, stored: Record | None, lifetime: Lifetime, now: float) ->
     was stored  in the request                                  write                     cookies
     ==========  ==============================================  ========================  ===========
     no          left empty, or ended                            –                         –
-    no          filled, or signed in                            save over nothing         id, version
+    no          filled, signed in, or fenced                    save over nothing         id, version
     yes         unchanged, version as the cookie says           – (touch if due)          –
     yes         unchanged, another version than in the cookie   – (touch if due)          version
     yes         changed                                         save over the old         version
@@ -136,7 +139,7 @@ def at_rest(stored: Record, given: SessionId | None, told: int | None, lifetime:
 def _create(use: Use, lifetime: Lifetime, now: float) -> Outcome:
     attributes = merge({}, use.changes)
     signs_in = use.renewed and use.principal is not None  # whose request it is alone makes no session
-    if use.ended or not (attributes or signs_in):
+    if use.ended or not (attributes or signs_in or use.fences):
         return Outcome()
     absolute_at = lifetime.absolute_at(now)
     record = Record(
@@ -165,6 +168,9 @@ def _save(
         before = {} if use.emptied else codec.read(stored.data)
         attributes = merge(before, use.leaves(before))
     absolute_at = min(stored.absolute_at, lifetime.absolute_at(stored.created_at))  # the limit may be a newer one
+    expires_at = lifetime.expires_at(now, absolute_at)
+    if use.lifetime is None:
+        expires_at = max(stored.expires_at, expires_at)
     key = use.next_id().key if move else stored.key
     moved = key != stored.key
     record = msgspec.structs.replace(
@@ -175,7 +181,7 @@ def _save(
         version=stored.version + 1,
         accessed_at=stored.accessed_at if behind else max(now, stored.accessed_at),
         renewed_at=now if moved else stored.renewed_at,
-        expires_at=min(max(stored.expires_at, lifetime.expires_at(now, absolute_at)), absolute_at),
+        expires_at=min(expires_at, absolute_at),
         absolute_at=absolute_at,
         node=use.node,
         data=stored.data if attributes is None else codec.write(attributes),

@@ -48,6 +48,8 @@ class Session(Linked):
     _ref: str | None = None
     _unreadable: str | None = None
     _strange = False
+    lifetime: Lifetime | None = None
+    """How long it lives from now on; None: as long as all others, and no end that was put off comes nearer."""
     right: Right | None = None
     """The sole right to the session, while this request has it."""
 
@@ -233,6 +235,10 @@ class Session(Linked):
         """Tell the visitor the id that came, with the route of this node."""
         self._owed_id = self._given
 
+    def keep_id(self) -> None:
+        """Let the next renewal leave it the id that it has: it got that in this request, and nobody was told it yet."""
+        self._next_id = self._given
+
     def next_id(self) -> SessionId:
         """The id that the session gets when it is created or renewed: the same for every call, until it has it."""
         if self._next_id is None:
@@ -288,7 +294,7 @@ class Session(Linked):
         record = self._record
         if record is None or self._ended or self._renew or self._owed_id is not None:
             return False
-        return at_rest(record, self._given, self._told, lifetime, now)
+        return at_rest(record, self._given, self._told, self.lifetime or lifetime, now)
 
     def advance(self, stage: Stage) -> None:
         """Go on to the next stage of the request."""

@@ -185,9 +185,7 @@ class Sessions(Opening, Searching, Fitting):
         """
         if not session.looked and not self.touches_always:
             return []
-        choices = self._choices
-        dropped = choices.save == "manual" or (failed and choices.on_error == "discard")
-        changes = {} if dropped else session.changes()
+        changes = session.changes() if self.stores(failed=failed) else {}
         if not (changes or session.ended or session.renewing):
             if session.stage is Stage.STARTED and not counts:
                 return []  # nothing has come since the response started
@@ -204,6 +202,10 @@ class Sessions(Opening, Searching, Fitting):
         if session.farewell and (outcome.clear or outcome.set_id or session.owed_id):
             lines += [(SET, line) for line in session.farewell]
         return lines
+
+    def stores(self, *, failed: bool) -> bool:
+        """Whether the end of a request stores what it changed."""
+        return self._choices.save != "manual" and not (failed and self._choices.on_error == "discard")
 
     def rests(self, session: Session) -> bool:
         """Whether it can be told at once that a commit would do nothing: for the many requests that only read."""

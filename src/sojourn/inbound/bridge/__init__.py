@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sojourn.inbound.bridge.bridge import Bridge
-from sojourn.inbound.bridge.loop import wait
+from sojourn.inbound.bridge.bridge import Bridge, Waiting
+from sojourn.inbound.bridge.loop import at_exit, wait
 
-__all__ = ["Bridge", "wait"]
+__all__ = ["Bridge", "Waiting", "at_exit", "wait"]

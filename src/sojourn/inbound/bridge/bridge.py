@@ -15,7 +15,7 @@ from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.tracking.cookies import Headers
 from sojourn.inbound.tracking.request import Request
 
-__all__ = ["Bridge"]
+__all__ = ["Bridge", "Waiting"]
 
 
 class Bridge:
@@ -29,7 +29,7 @@ class Bridge:
     def open(self, request: Request) -> Visit:
         """A visit whose session is there. Raises `StoreUnavailable`."""
         visit = Visit(self.sessions, request)
-        keeper = _Waiting(self.sessions.keeper)
+        keeper = Waiting(self.sessions.keeper)
         if not visit.recall(keeper):
             wait(visit.open(keeper))
         return visit
@@ -47,20 +47,26 @@ class Bridge:
             visit.close()
 
 
-class _Waiting:
-    """Carries out what a session asks for while its request goes on, and returns when that is done."""
+class Waiting:
+    """Carries out what a session asks for while its request goes on, and returns when that is done.
+
+    Async code may use such a session, too: a save is over when it is called, and to have it exclusively is awaited.
+    """
 
     __slots__ = ("_keeper", "_run")
 
     def __init__(self, keeper: Keeper) -> None:
+        """`keeper`: of async code."""
         self._keeper = keeper
         self._run = partial(wait, context=copy_context())  # one for all, so that a block within a block is part of it
 
     def save(self, session: Session) -> Awaitable[None]:
+        """As `Keeper`."""
         self._run(_completed(self._keeper.save(session)))
         return _Done()
 
     def exclusive(self, session: Session, *, wait: float) -> Exclusive:
+        """As `Keeper`."""
         return Exclusive(self._keeper.exclusive(session, wait=wait), self._run)
 
 

@@ -71,11 +71,12 @@ class Commits:
     async def commit(self, session: Session, changes: Changes, *, counts: bool, fences: bool = False) -> Outcome:
         """Carry out what a request did with its session, and return what that was in the end.
 
-        `fences`: make a new version of it, changed or not. Raises `Contradiction`, `Overtaken`, `LeaseLost` or
-        `LimitReached`, and then nothing was written; or `StoreUnavailable`: then nothing was written either, unless the
-        answer to a write was lost and the store, asked again (see `doubt`), did not say what had become of it.
+        `fences`: make a new version of it, changed or not, or the first one. Raises `Contradiction`, `Overtaken`,
+        `LeaseLost` or `LimitReached`, and then nothing was written; or `StoreUnavailable`: then nothing was written
+        either, unless the answer to a write was lost and the store, asked again (see `doubt`), did not say what had
+        become of it.
         """
-        if self._unopened is not None and session.record is None and (changes or session.renewing):
+        if self._unopened is not None and session.record is None and (changes or session.renewing or fences):
             # Or a session would begin by the clock of this machine. Where it fails, the save tells.
             with contextlib.suppress(StoreUnavailable):
                 await self._unopened.open()
@@ -237,7 +238,7 @@ class Commits:
         return None if found is None else await self._store.load(found.key, found.app)
 
     def _conclude(self, use: Use, stored: Record | None) -> Outcome:
-        return conclude(use, stored, self._rules.lifetime, self._rules.clock())
+        return conclude(use, stored, use.lifetime or self._rules.lifetime, self._rules.clock())
 
     def _use(self, session: Session, changes: Changes, *, counts: bool, fences: bool) -> Use:
         rules, contents = self._rules, self._rules.choices.contents
@@ -245,7 +246,7 @@ class Commits:
         return Use(
             app=rules.app,
             node=rules.node,
-            ref=session.ref if changes or session.renewing or session.record is not None else "",
+            ref=session.ref if changes or session.renewing or fences or session.record is not None else "",
             next_id=session.next_id,
             given=session.given,
             version=session.told,
@@ -261,13 +262,14 @@ class Commits:
             whole=whole,
             fences=fences,
             keeps_id=session.keeps_id,
+            lifetime=session.lifetime,
         )
 
     def _tell_of_save(self, use: Use, record: Record, stored: Record | None) -> None:
         name = {"ref": record.ref, "app": record.app}
         if stored is None:
             self._tell(events.SessionCreated(**name, principal=record.principal))
-        elif record.key != stored.key:
+        elif record.key != stored.key or record.epoch != stored.epoch:
             self._tell(events.IdRenewed(**name, principal=record.principal, epoch=record.epoch))
         if use.started and use.changes:
             self._tell(events.ChangedLate(**name, names=tuple(use.changes)))

@@ -11,6 +11,7 @@ from typing import Any
 
 from sojourn.core.keeper import Exclusive
 from sojourn.core.lifetime import Clock
+from sojourn.core.merge import Changes
 from sojourn.core.session import Session
 from sojourn.errors import Occupied, ResponseStarted, SessionEnded, SettingError
 from sojourn.inbound.keeping.commits import Commits
@@ -42,6 +43,16 @@ class Keeper:
         """As `Session.save`."""
         await self._commits.commit(session, session.changes(), counts=True)
         _refuse_ended(session)
+
+    async def establish(self, session: Session, changes: Changes) -> None:
+        """Store `changes`, and that there is the session at all, empty or not, under the id that it is to have.
+
+        For frameworks that promise that at once; a renewal or an end is carried out, too. Raises as `Session.save`.
+        """
+        ends = session.ended
+        await self._commits.commit(session, changes, counts=True, fences=session.record is None)
+        if not ends:
+            _refuse_ended(session)
 
     def exclusive(self, session: Session, *, wait: float) -> Exclusive:
         """As `Session.exclusive`."""

@@ -78,6 +78,16 @@ class Opening:
             session = self._kind(None, self._clock(), self.keeper)
         return session if self._owners is None else self._admitted(session, request, self._owners)
 
+    async def load(self, given: SessionId | None) -> Session:
+        """The session of an id, or a new one: for frameworks that track ids themselves, and tell of no request's end.
+
+        Raises `StoreUnavailable`.
+        """
+        if self._sweeper is not None:
+            self._sweeper.start()
+        record = None if given is None else await self.store.load(given.key, self._app)
+        return self._kind(record, self._clock(), self.keeper, given=given)
+
     async def open(self, request: Request) -> Session:
         """The session of a request. Raises `StoreUnavailable`.
 
