@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from tests.fixtures.aiohttp_server import serve_aiohttp
+from tests.fixtures.resting import rest
 from tests.fixtures.watched import WatchedStore, fails
 
 from sojourn import Cookie, Sessions
@@ -109,7 +110,7 @@ def test_a_body_that_is_made_while_it_is_sent_has_the_session(sessions: Sessions
 
     with serving(application(sessions, stream=stream, read=read)) as visitor:
         assert visitor.ask("stream").body == b"firstlast"
-        _rest(sessions)
+        rest(sessions)
         assert visitor.ask("read").value == {"early": True, "late": True}
 
 
@@ -174,7 +175,7 @@ def test_a_visitor_who_leaves_a_handler_that_is_cancelled_changes_nothing(sessio
         visitor.ask("count")
         _leave(visitor, "/slow", reached)
         assert left.wait(PATIENCE)
-        _rest(sessions)
+        rest(sessions)
         assert visitor.ask("count").value == 2
 
 
@@ -191,7 +192,7 @@ def test_what_a_visitor_who_leaves_had_changed_is_stored_where_handlers_go_on(se
         visitor.ask("count")
         _leave(visitor, "/slow", reached)
         go_on.set()
-        _rest(sessions)
+        rest(sessions)
         assert visitor.ask("count").value == 3
 
 
@@ -256,13 +257,3 @@ def _leave(visitor: Visitor, target: str, reached: threading.Event) -> None:
     with socket.create_connection((address.hostname or "", address.port or 0)) as connection:
         connection.sendall(f"GET {target} HTTP/1.1\r\nHost: shop\r\nCookie: {cookies}\r\n\r\n".encode())
         assert reached.wait(PATIENCE)
-
-
-def _rest(sessions: Sessions) -> None:
-    """Wait until no request is under way."""
-    over = threading.Event()
-    for _ in range(PATIENCE * 1000):
-        if not sessions.active:
-            return
-        over.wait(0.001)
-    raise AssertionError("a request is still under way")

@@ -1,0 +1,151 @@
+"""Litestar: `request.session` and `socket.session` are the session, with the plugin `SessionConfig(sessions)`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, NoReturn
+
+from litestar.config.app import AppConfig
+from litestar.exceptions import WebSocketDisconnect
+from litestar.middleware.base import DefineMiddleware
+from litestar.middleware.session.base import BaseBackendConfig, BaseSessionBackend
+from litestar.plugins import InitPlugin
+from litestar.types import ASGIApp, Empty
+
+from sojourn import errors
+from sojourn.core.session import Session
+from sojourn.errors import SettingError, SojournError
+from sojourn.inbound.answers.refusals import FAULT
+from sojourn.inbound.asgi import SessionMiddleware
+from sojourn.inbound.sessions import Sessions
+
+__all__ = ["SessionConfig"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_FAILED = "sojourn.failed"  # in `scope`
+_STARTS = ("http.response.start", "websocket.accept")
+
+
+class SessionConfig(InitPlugin, BaseBackendConfig[Any]):
+    """Gives every request and WebSocket that has a route its session: `Litestar(plugins=[SessionConfig(sessions)])`.
+
+    Opens `sessions` when the application starts, and closes them when it stops. Also what `SessionAuth` wants as
+    `session_backend_config`.
+    """
+
+    def __init__(self, sessions: Sessions, *, patience: float = math.inf) -> None:
+        """`sessions`: shared with whoever else needs it.
+
+        `patience`: seconds for which the start may be put off while the store is away. Raises `SettingError` where
+        `tracking` holds `"url"`.
+        """
+        if sessions.rewriting is not None:
+            raise SettingError(
+                'tracking holds "url", and Litestar routes before its plugins: serve SessionMiddleware(app, sessions)'
+            )
+        self.sessions = sessions
+        self.key = sessions.cookie.name
+        self._patience = patience
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """As Litestar's plugins."""
+        app_config.middleware.insert(0, self.middleware)
+        handlers = app_config.exception_handlers
+        # What the application does not answer is answered outside of it, and nothing is stored.
+        app_config.exception_handlers = {
+            **handlers,
+            **{kind: _raise for kind in _refused() if not _handled(kind, handlers)},
+        }
+        app_config.after_exception.append(_note)
+        app_config.on_startup.insert(0, self._start)
+        app_config.on_shutdown.append(self.sessions.close)
+        return app_config
+
+    @property
+    def middleware(self) -> DefineMiddleware:
+        """As Litestar's configs of session backends."""
+        layer: Any = _Layer  # its types are not Litestar's own, which are the same
+        return DefineMiddleware(layer, backend=self)
+
+    def _backend_class(self, config: SessionConfig) -> SessionConfig:  # type: ignore[override]
+        return config  # for `SessionAuth`, which hands it on to the middleware
+
+    async def _start(self) -> None:
+        await self.sessions.start(patience=self._patience)
+
+
+class _Layer:
+    """The middleware, around an application that may put something else in the place of the session."""
+
+    def __init__(self, app: ASGIApp, backend: SessionConfig) -> None:
+        self._app: Any = app
+        self._outer = SessionMiddleware(self._serve, backend.sessions)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, unless another layer has given it its session."""
+        if isinstance(scope.get("session"), Session):
+            await self._serve(scope, receive, send)
+            return
+        try:
+            await self._outer(scope, receive, send)
+        except _SocketFailed:
+            """Litestar has told the log, and closed the socket."""
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        session: Session = scope["session"]
+
+        async def sending(message: Message) -> None:
+            if message["type"] in _STARTS:
+                _settle(scope, session)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            _settle(scope, session)
+        if _FAILED in scope:
+            raise _SocketFailed
+
+
+class _SocketFailed(Exception):
+    """The handler of a WebSocket raised."""
+
+
+async def _note(error: Exception, scope: Any) -> None:
+    """Remember what Litestar catches: it closes the socket, and that would pass for the end of a good one."""
+    if scope["type"] == "websocket" and not isinstance(error, WebSocketDisconnect):
+        scope[_FAILED] = True
+
+
+def _settle(scope: Scope, session: Session) -> None:
+    """Do with the session what `request.set_session(…)` and `request.clear_session()` did with `scope`."""
+    instead = scope["session"]
+    scope["session"] = session
+    if instead is session:
+        return
+    if instead is Empty or instead is None:
+        session.end()
+        return
+    if not isinstance(instead, Mapping):
+        instead = BaseSessionBackend.deserialize_data(BaseSessionBackend.serialize_data(instead, scope))  # type: ignore[arg-type]
+    session.clear()
+    session.update(instead)
+
+
+def _refused() -> list[type[SojournError]]:
+    """The kinds of errors that are no fault of the application's; of a family of them, its head."""
+    kinds = [getattr(errors, name) for name in errors.__all__]
+    return [kind for kind in kinds if kind.status_hint != FAULT and kind.__base__.status_hint == FAULT]
+
+
+def _handled(kind: type[SojournError], handlers: Mapping[Any, Any]) -> bool:
+    return any(each in handlers for each in kind.__mro__ if issubclass(each, SojournError))
+
+
+def _raise(_request: Any, error: Exception) -> NoReturn:
+    raise error
