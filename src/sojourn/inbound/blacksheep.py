@@ -1,0 +1,102 @@
+"""BlackSheep: `request.session` is the session, once `setup(app, sessions)` was called."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from blacksheep import Application, Request, Response
+from blacksheep.middlewares import MiddlewareCategory
+from blacksheep.server.websocket import WebSocket, WebSocketDisconnectError
+
+from sojourn.core.session import Session
+from sojourn.errors import SojournError
+from sojourn.inbound.answers.refusals import FAULT
+from sojourn.inbound.asgi import Message, Receive, Scope, Send, SessionMiddleware
+from sojourn.inbound.sessions import Sessions
+
+__all__ = ["BlackSheepSession", "setup"]
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_FAILED = "sojourn.failed"  # in `scope`: what BlackSheep is not to answer
+
+
+def setup(app: Application, sessions: Sessions, *, patience: float = math.inf) -> None:
+    """Give every request and WebSocket of `app` its session, in place of `app.use_sessions(…)`.
+
+    Call it when other applications are mounted already: they have the same session, in `scope["session"]`. `patience`:
+    seconds for which a start may be put off while the store is away.
+    """
+    sessions.shape(BlackSheepSession)
+    served = SessionMiddleware(_telling(app.__call__), sessions, patience=patience)
+
+    async def serve(_app: Application, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await served(scope, receive, send)
+        except _SocketFailed:
+            """BlackSheep has told the log, and closed the socket."""
+
+    async def carry(request: Request, handler: Handler) -> Response:
+        scope: Any = request.scope
+        request.session = scope["session"]
+        try:
+            return await handler(request)
+        except WebSocketDisconnectError:
+            raise
+        except Exception as error:
+            if isinstance(request, WebSocket):
+                scope[_FAILED] = _SocketFailed()
+                raise
+            if not isinstance(error, SojournError) or error.status_hint == FAULT or _handled(app, error):
+                raise
+            scope[_FAILED] = error
+            return Response(error.status_hint)  # `SessionMiddleware` answers in its place
+
+    app.middlewares.append(carry, MiddlewareCategory.SESSION)
+    app.extend(type("Sessioned", (), {"__call__": serve}))
+
+
+def _handled(app: Application, error: SojournError) -> bool:
+    """Whether the application has a handler for such errors."""
+    return any(kind in app.exceptions_handlers for kind in type(error).__mro__)
+
+
+class BlackSheepSession(Session):
+    """A session, with what BlackSheep's own has beyond a mapping."""
+
+    def set(self, name: str, value: Any) -> None:
+        """As `session[name] = value`."""
+        self[name] = value
+
+    def to_dict(self) -> dict[str, Any]:
+        """All attributes."""
+        return dict(self)
+
+    @property
+    def modified(self) -> bool:
+        """Whether it has changed."""
+        return not self.pristine
+
+
+class _SocketFailed(Exception):
+    """The handler of a WebSocket raised."""
+
+
+def _telling(
+    app: Callable[[Scope, Receive, Send], Awaitable[None]],
+) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """`app`, raising what it failed with: it answers errors itself, and they would pass for answers."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if _FAILED in scope and scope["type"] == "http":
+                raise scope[_FAILED]
+            await send(message)
+
+        await app(scope, receive, sending)
+        if _FAILED in scope:
+            raise scope[_FAILED]
+
+    return serve
