@@ -72,7 +72,10 @@ class SqliteStore:
         writer = self._writer
         self._writer = self._new_writer()
         self._close_reader()
-        await asyncio.to_thread(writer.close)
+        try:
+            await asyncio.to_thread(writer.close)
+        except RuntimeError:  # the interpreter ends, and gives out no threads any more: there is nobody to be held up
+            writer.close()
 
     async def load(self, key: str, app: str) -> Record | None:
         """As `Store`."""
