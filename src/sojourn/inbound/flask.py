@@ -111,8 +111,12 @@ class SessionInterface(FlaskInterface):
         """As Flask's."""
         if app not in self._joined:
             self._join(app)
+        carried = request_of(request.environ, self.sessions)
+        if self.sessions.rewriting is not None:  # the path has no id in it any more
+            request.path = "/" + carried.path.lstrip("/")
+            _context().url_adapter = app.create_url_adapter(request)
         try:
-            visit = self._bridge.open(request_of(request.environ, self.sessions))
+            visit = self._bridge.open(carried)
         except StoreError as error:
             request.environ[_REFUSED] = error  # raised where Flask's error handlers are asked
             return None

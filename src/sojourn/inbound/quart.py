@@ -67,6 +67,9 @@ class SessionInterface(QuartInterface):
             self._join(app)
         scope: Any = request.scope
         visit = Visit(self.sessions, request_of(scope, self.sessions))
+        if self.sessions.rewriting is not None:  # the path has no id in it any more
+            request.path = visit.request.path
+            _context().url_adapter = app.create_url_adapter(request)
         try:
             if not visit.recall():
                 await visit.open()

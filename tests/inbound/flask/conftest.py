@@ -1,0 +1,47 @@
+"""A Flask application with sessions in memory, over a store that can be away."""
+
+from __future__ import annotations
+
+import flask
+import pytest
+from tests.fixtures.flask_client import Visitor
+
+from sojourn import Sessions
+from sojourn.inbound.flask import SessionInterface
+from sojourn.store.memory import MemoryStore
+from sojourn.testing.app.away import AwayStore
+
+
+@pytest.fixture
+def store() -> AwayStore:
+    return AwayStore(MemoryStore())
+
+
+@pytest.fixture
+def sessions(store: AwayStore) -> Sessions:
+    return Sessions(store)
+
+
+@pytest.fixture
+def site(sessions: Sessions) -> flask.Flask:
+    site = flask.Flask("site")
+    site.session_interface = SessionInterface(sessions)
+
+    @site.get("/count")
+    def count() -> str:
+        flask.session["n"] = flask.session.get("n", 0) + 1
+        return str(flask.session["n"])
+
+    @site.get("/nothing")
+    def nothing() -> str:
+        return "nothing"
+
+    return site
+
+
+@pytest.fixture
+def visitor(site: flask.Flask) -> Visitor:
+    site.test_client_class = Visitor
+    client = site.test_client()
+    assert isinstance(client, Visitor)
+    return client
