@@ -11,6 +11,7 @@ from sojourn.core.keeper import Exclusive, Keeper
 from sojourn.core.session import Session
 from sojourn.inbound.answers.visit import Visit
 from sojourn.inbound.bridge.loop import at_exit, wait
+from sojourn.inbound.bridge.surroundings import check
 from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.tracking.cookies import Headers
 from sojourn.inbound.tracking.request import Request
@@ -22,7 +23,8 @@ class Bridge:
     """The steps of a `Visit`, for code that cannot await. What needs no store does not leave its thread."""
 
     def __init__(self, sessions: Sessions) -> None:
-        """`sessions`: are closed when the process ends."""
+        """`sessions`: are closed when the process ends. Raises `SettingError` where no thread can run beside it."""
+        check()
         self.sessions = sessions
         at_exit(sessions.close)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from multiprocessing.util import Finalize
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from weakref import WeakMethod
 
 from sojourn.errors import SettingError
@@ -25,21 +26,28 @@ def wait(work: Coroutine[Any, Any, T], *, context: Context | None = None) -> T:
     """Run `work` in the event loop of this process, and return what it returns or raise what it raises.
 
     For sync code that asks `Sessions` something: `wait(sessions.find(principal="alice"))`. The loop begins with the
-    first call, and anew after a fork. Whoever is interrupted while waiting leaves the work to be finished. `context`:
-    what it runs in; else a copy of the caller's. Raises `SettingError` where no thread can run beside this one, or when
-    it is called from the loop itself, which would wait for ever.
+    first call, and anew after a fork. Where the wait is interrupted, as by a signal, the work is cancelled: what it has
+    begun to store is stored. `context`: what it runs in; else a copy of the caller's. Raises `SettingError` where no
+    thread can run beside this one, or when it is called from the loop itself, which would wait for ever.
     """
-    loop = _begun()
-    if _thread is threading.current_thread():
+    try:
+        loop = _begun()
+    except BaseException:
         work.close()
-        raise SettingError("wait(…) was called in the event loop of the bridge, as listeners are; use await there")
+        raise
     call = _Call(work, context if context is not None else copy_context())
-    loop.call_soon_threadsafe(call.begin)
-    return call.wait()
+    try:
+        loop.call_soon_threadsafe(call.begin)
+        return call.wait()
+    except BaseException:
+        if not call.over:  # a signal's handler raised it
+            loop.call_soon_threadsafe(call.give_up)
+        raise
 
 
 def at_exit(act: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Have `act`, a method of what is still there then, done in the loop before the process ends, if the loop runs."""
+    _last[:] = [each for each in _last if each() not in (None, act)]
     _last.append(WeakMethod(act))
 
 
@@ -53,6 +61,7 @@ class _Call(Generic[T]):
         self._context = context
         self._done = threading.Lock()
         self._done.acquire()
+        self._task: asyncio.Task[T] | None = None
 
     def begin(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._work, context=self._context)
@@ -60,7 +69,17 @@ class _Call(Generic[T]):
 
     def wait(self) -> T:
         self._done.acquire()
-        return self._task.result()
+        return cast("asyncio.Task[T]", self._task).result()
+
+    @property
+    def over(self) -> bool:
+        return self._task is not None and self._task.done()
+
+    def give_up(self) -> None:
+        if self._task is None:
+            self._work.close()
+        else:
+            self._task.cancel()
 
 
 _lock = threading.Lock()
@@ -81,6 +100,8 @@ def _begun() -> asyncio.AbstractEventLoop:
                 # Also where multiprocessing ends a process without `atexit`.
                 Finalize(None, _finish, args=(os.getpid(),), exitpriority=100)
                 _loop = loop
+    if _thread is threading.current_thread():
+        raise SettingError("wait(…) was called in the event loop of the bridge, as listeners are; use await there")
     return _loop
 
 
@@ -94,7 +115,9 @@ def _finish(pid: int) -> None:
     if pid != os.getpid() or _loop is None:
         return
     for act in filter(None, [each() for each in _last]):
-        asyncio.run_coroutine_threadsafe(_patiently(act), _loop).result()
+        done = asyncio.run_coroutine_threadsafe(_patiently(act), _loop)
+        with contextlib.suppress(TimeoutError):  # of a loop that stands still
+            done.result(PATIENCE + 1)
 
 
 async def _patiently(act: Callable[[], Coroutine[Any, Any, None]]) -> None:

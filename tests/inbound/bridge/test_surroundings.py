@@ -1,0 +1,86 @@
+"""Where no thread can run beside the requests, that is said when the application is made, in one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from sojourn import Sessions
+from sojourn.errors import SettingError
+from sojourn.inbound.bridge import Bridge, wait
+
+PATCHED = """
+from gevent import monkey
+monkey.patch_all()
+from sojourn import Sessions
+from sojourn.errors import SettingError
+from sojourn.inbound.bridge import Bridge, wait
+sessions = Sessions()
+for act in (lambda: Bridge(sessions), lambda: wait(sessions.close())):
+    try:
+        act()
+    except SettingError as error:
+        print(error)
+"""
+
+WITHOUT_THREADS = """
+from gevent import monkey
+monkey.patch_all(thread=False)
+from sojourn import Sessions
+from sojourn.inbound.bridge import Bridge, wait
+Bridge(Sessions())
+"""
+
+
+def run(program: str) -> str:
+    told = subprocess.run(
+        [sys.executable, "-W", "error::RuntimeWarning", "-c", program],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    return told.stdout
+
+
+def test_a_process_that_gevent_has_patched_is_refused_at_once() -> None:
+    lines = run(PATCHED).splitlines()
+    assert len(lines) == 2
+    assert len(set(lines)) == 1
+    assert lines[0].startswith("gevent has patched threading")
+    assert "gthread" in lines[0]
+
+
+def test_a_process_whose_threads_gevent_left_alone_is_served() -> None:
+    assert run(WITHOUT_THREADS) == ""
+
+
+def test_a_process_that_eventlet_has_patched_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    patcher = ModuleType("eventlet.patcher")
+    patcher.is_monkey_patched = lambda name: name == "thread"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "eventlet.patcher", patcher)
+    with pytest.raises(SettingError, match="eventlet has patched threading"):
+        Bridge(Sessions())
+
+
+@pytest.mark.parametrize(
+    ("options", "works"),
+    [({}, False), ({b"processes": b"2"}, False), ({b"enable-threads": True}, True), ({"threads": b"8"}, True)],
+    ids=["bare", "processes", "enable-threads", "threads"],
+)
+def test_uwsgi_is_refused_unless_it_runs_threads(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str | bytes, object], *, works: bool
+) -> None:
+    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(opt=options))
+    if works:
+        Bridge(Sessions())
+    else:
+        with pytest.raises(SettingError, match="--enable-threads"):
+            Bridge(Sessions())
+
+
+def test_what_is_refused_leaves_no_work_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(opt={}))
+    monkeypatch.setattr("sojourn.inbound.bridge.loop._loop", None)
+    with pytest.raises(SettingError):
+        wait(Sessions().close())
