@@ -1,0 +1,199 @@
+"""Answers: what becomes of the session between Django's response and the visitor."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from sojourn.core.session import Stage
+from sojourn.errors import NotStorable, SojournError
+from sojourn.inbound import asgi, wsgi
+from sojourn.inbound.answers.headers import as_bytes, as_text, told
+from sojourn.inbound.answers.refusals import FAULT, refusal
+from sojourn.inbound.answers.visit import Visit
+from sojourn.inbound.bridge import Bridge
+from sojourn.inbound.django import values
+from sojourn.inbound.django.cookies import Line
+from sojourn.inbound.django.engine import SessionStore
+from sojourn.inbound.sessions import Sessions
+from sojourn.inbound.tracking.cookies import SET, Headers
+from sojourn.inbound.tracking.request import Request
+
+__all__ = ["Answer", "headers_of", "refused", "seen"]
+
+_log = logging.getLogger(__name__)
+
+
+def seen(request: HttpRequest, sessions: Sessions) -> Request:
+    """The request as `sessions` look at it. Where ids travel in URLs, Django routes by a path without."""
+    name, given = sessions.cookie.name, request.COOKIES
+    if isinstance(request, ASGIRequest):
+        scope: Any = request.scope
+        if name in given and not any(each == b"cookie" for each, _ in scope["headers"]):
+            scope = {**scope, "headers": [*scope["headers"], (b"cookie", _cookie(name, given[name]).encode())]}
+        found: Request = asgi.request_of(scope, sessions)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+    else:
+        environ: Any = request.META
+        if name in given and not environ.get("HTTP_COOKIE"):  # a request that is made in Python has no such header
+            environ = {**environ, "HTTP_COOKIE": _cookie(name, given[name])}
+        found, path = wsgi.request_of(environ, sessions), environ.get("PATH_INFO", "")
+    if found.parameters:
+        request.path_info = path
+        request.path = f"{found.mount.rstrip('/')}/{path.removeprefix('/')}"
+    return found
+
+
+class Answer:
+    """The answer to one request, on its way out through the session's commit."""
+
+    def __init__(self, bridge: Bridge, visit: Visit, store: SessionStore, request: HttpRequest) -> None:
+        """`store`: what `request` has as its session."""
+        self.visit = visit
+        self._bridge = bridge
+        self._store = store
+        self._request = request
+        self._over = False
+
+    @property
+    def replaced(self) -> bool:
+        """Whether the application has put another session in its place, which is stored in Django's way."""
+        return self._request.session is not self._store
+
+    def passes(self, response: HttpResponseBase) -> bool:
+        """Whether the response can leave as it is. If not, the session is ready to be stored."""
+        visit = self.visit
+        if visit.refused or visit.session.stage is Stage.SKIPPED:
+            return True
+        failed = response.status_code >= FAULT
+        self._store.prepare(failed=failed)
+        session = visit.session  # `flush` has put another in the place of the one that came
+        if visit.passes() and not self._store.clears:
+            if session.looked or session.track is not None:
+                _tell(response, visit.passed(headers_of(response)))
+            return True
+        self._store.complete(failed=failed)
+        return False
+
+    def failed(self, error: SojournError, response: HttpResponseBase) -> HttpResponse | None:
+        """What is answered when the session could not be stored; None when it can be tried once more."""
+        if isinstance(error, NotStorable) and values.simplify(self.visit.session, error):
+            return None
+        if error.status_hint == FAULT:
+            raise error
+        return refused(error, instead_of=response)
+
+    def told(self, response: HttpResponseBase, headers: Headers) -> HttpResponseBase:
+        """The response with these headers in place of its own."""
+        if self._store.clears and self.visit.session.record is None:
+            headers = self._cleared(headers)
+        _tell(response, headers)
+        return response
+
+    def _cleared(self, headers: Headers) -> Headers:
+        cookie = self.visit.sessions.cookie
+        if cookie.name not in self._request.COOKIES:
+            return headers
+        return told(headers, [(SET, cookie.clear(cookie.name)), (SET, cookie.clear(cookie.version_name))])
+
+    # --- its end -------------------------------------------------------------------------------------------------
+
+    def streams(self, response: HttpResponseBase) -> bool:
+        """Whether it goes on while it is sent; then it finishes by itself."""
+        if not response.streaming or self.visit.refused or self.visit.session.stage is Stage.SKIPPED:
+            return False
+        if getattr(response, "file_to_stream", None) is not None:  # nothing of the application's runs there
+            return False
+        body: Any = response
+        if body.is_async:
+            body.streaming_content = self._aiter(body.streaming_content)
+        else:
+            body.streaming_content = self._iter(body.streaming_content)
+        closers_of(response).append(self._close)
+        return True
+
+    async def afinish(self, *, failed: bool) -> None:
+        """It is over."""
+        self._over = True
+        try:
+            if not self.visit.over:
+                await self.visit.finish(failed=failed)
+        finally:
+            self.visit.close()
+            self._store.leave()
+
+    def finish(self, *, failed: bool) -> None:
+        """As `afinish`, in sync code."""
+        self._over = True
+        try:
+            self._bridge.finish(self.visit, failed=failed)
+        finally:
+            self._store.leave()
+
+    def _iter(self, body: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            yield from body
+        except GeneratorExit:
+            self.finish(failed=False)  # that the visitor has gone changes nothing
+            raise
+        except BaseException:
+            self.finish(failed=True)
+            raise
+        self.finish(failed=False)
+
+    async def _aiter(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in body:
+                yield chunk
+        except BaseException as error:
+            await self.afinish(failed=not isinstance(error, GeneratorExit))
+            raise
+        await self.afinish(failed=False)
+
+    def _close(self) -> None:
+        """The server has done with it, though it may not have begun to send it."""
+        if not self._over:
+            try:
+                self.finish(failed=False)
+            except SojournError as error:
+                _log.warning("what a response changed while it was sent is not stored: %s", error)
+
+
+def headers_of(response: HttpResponseBase) -> Headers:
+    """The headers of a response, without its cookies."""
+    return as_bytes(response.items())
+
+
+def refused(error: SojournError, instead_of: HttpResponseBase | None = None) -> HttpResponse:
+    """What the visitor is told of `error`, in the place of another response, whose resources are freed with this."""
+    instead = refusal(error)
+    response = HttpResponse(instead.body, status=instead.status)
+    _tell(response, instead.headers)
+    if instead_of is not None:
+        closers_of(response).extend(closers_of(instead_of))
+    return response
+
+
+def closers_of(response: HttpResponseBase) -> list[Any]:
+    """What is called when the response is closed."""
+    return response._resource_closers  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001 - there is no other way
+
+
+def _cookie(name: str, value: str) -> str:
+    return f"{name}={value}"
+
+
+def _tell(response: HttpResponseBase, headers: Headers) -> None:
+    for name in [name for name, _ in response.items()]:
+        del response[name]
+    for name, value in as_text(headers):
+        if name == SET.decode():
+            line = Line(value)
+            response.cookies[line.key] = line
+        else:
+            response[name] = value
