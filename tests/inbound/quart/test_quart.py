@@ -1,0 +1,236 @@
+"""What is Quart's own: contexts, streams, WebSockets, error handlers, its test client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import quart
+from werkzeug.datastructures import Headers
+
+from sojourn import Session, Sessions
+from sojourn.errors import OutsideRequest, ResponseStarted, StoreUnavailable
+from sojourn.inbound.quart import SessionInterface
+from sojourn.store.memory import MemoryStore
+from sojourn.testing.app.away import AwayStore
+
+HTTPS: dict[str, Any] = {"scheme": "https"}
+
+
+@pytest.fixture
+def store() -> AwayStore:
+    return AwayStore(MemoryStore())
+
+
+@pytest.fixture
+def sessions(store: AwayStore) -> Sessions:
+    return Sessions(store)
+
+
+@pytest.fixture
+def site(sessions: Sessions) -> quart.Quart:
+    site = quart.Quart("site")
+    site.session_interface = SessionInterface(sessions)  # type: ignore[assignment]
+
+    @site.get("/count")
+    async def count() -> str:
+        quart.session["n"] = quart.session.get("n", 0) + 1
+        return str(quart.session["n"])
+
+    return site
+
+
+async def text(visitor: Any, path: str) -> str:
+    answer = await visitor.get(path, **HTTPS)
+    return str(await answer.get_data(as_text=True))
+
+
+async def held(visitor: Any) -> dict[str, Any]:
+    async with visitor.session_transaction(**HTTPS) as session:
+        return dict(session)
+
+
+def session() -> Session:
+    proxy: Any = quart.session
+    found = proxy._get_current_object()
+    assert isinstance(found, Session)
+    return found
+
+
+async def test_a_test_reads_and_writes_what_requests_find(site: quart.Quart, sessions: Sessions) -> None:
+    visitor = site.test_client()
+    async with visitor.session_transaction(**HTTPS) as session:
+        session["n"] = 5
+    assert await text(visitor, "/count") == "6"
+    assert await held(visitor) == {"n": 6}
+    assert sessions.active == 0
+    async with visitor:
+        await visitor.get("/count", **HTTPS)
+        assert quart.session["n"] == 7
+
+
+async def test_a_stream_keeps_its_session_open(site: quart.Quart, sessions: Sessions) -> None:
+    @site.get("/stream")
+    async def stream() -> quart.Response:
+        quart.session["early"] = True
+
+        @quart.stream_with_context
+        async def parts() -> AsyncIterator[str]:
+            yield "a"
+            quart.session["late"] = True
+            await session().save()
+            yield str(session().version)
+
+        return quart.Response(parts())
+
+    visitor = site.test_client()
+    assert await text(visitor, "/count") == "1"
+    assert await text(visitor, "/stream") == "a3"
+    assert await held(visitor) == {"n": 1, "early": True, "late": True}
+    assert sessions.active == 0
+
+
+async def test_a_copied_context_that_is_over_first_takes_nothing_away(site: quart.Quart) -> None:
+    @site.get("/tasks")
+    async def tasks() -> str:
+        @quart.copy_current_request_context
+        async def work() -> None:
+            quart.session["n"] = quart.session.get("n", 0) + 1
+
+        await asyncio.gather(work(), work())
+        quart.session["here"] = True
+        return ""
+
+    visitor = site.test_client()
+    await text(visitor, "/tasks")
+    assert await held(visitor) == {"n": 2, "here": True}
+
+
+async def test_a_session_that_outlives_its_request_says_so(site: quart.Quart) -> None:
+    kept: list[Session] = []
+
+    @site.get("/keep")
+    async def keep() -> str:
+        kept.append(session())
+        return ""
+
+    await text(site.test_client(), "/keep")
+    with pytest.raises(OutsideRequest):
+        kept[0].get("n")
+
+
+async def test_a_socket_may_begin_a_session_until_it_is_accepted(site: quart.Quart, sessions: Sessions) -> None:
+    refused: list[Exception] = []
+
+    @site.websocket("/socket")
+    async def socket() -> None:
+        session().principal = "alice"
+        await quart.websocket.accept(headers=Headers({"x-own": "1"}))
+        try:
+            session().principal = "bob"
+        except ResponseStarted as error:
+            refused.append(error)
+        quart.session["late"] = True
+        await quart.websocket.send("done")
+
+    accepted, *_ = await shake_hands(site)
+    headers = Headers([(name.decode(), value.decode()) for name, value in accepted["headers"]])
+    assert (accepted["type"], headers["x-own"], len(headers.getlist("set-cookie"))) == ("websocket.accept", "1", 2)
+    assert len(refused) == 1
+    assert [record.principal for record in await sessions.find()] == ["alice"]
+
+
+async def shake_hands(site: quart.Quart) -> list[dict[str, Any]]:
+    """What a client gets that connects and says nothing."""
+    messages: list[Any] = []
+    scope: Any = {
+        "type": "websocket", "asgi": {"spec_version": "2.3"}, "http_version": "1.1", "scheme": "wss",
+        "path": "/socket", "raw_path": b"/socket", "query_string": b"", "root_path": "", "subprotocols": [],
+        "headers": [(b"host", b"shop.example")],
+    }  # fmt: skip
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    async def receive() -> Any:
+        return await asyncio.get_running_loop().create_future()
+
+    await site(scope, receive, send)
+    return messages
+
+
+async def test_a_socket_is_refused_while_the_session_cannot_be_stored(site: quart.Quart, store: AwayStore) -> None:
+    @site.websocket("/socket")
+    async def socket() -> None:
+        session().principal = "alice"
+        await quart.websocket.accept()
+
+    with store.away("save"):
+        assert [message["type"] for message in await shake_hands(site)] == ["websocket.close"]
+
+
+async def test_the_applications_handler_is_asked_while_the_store_is_away(site: quart.Quart, store: AwayStore) -> None:
+    @site.errorhandler(StoreUnavailable)
+    async def away(_: StoreUnavailable) -> tuple[str, int]:
+        return f"Hello {quart.session.get('name', 'you')}, come again", 503
+
+    visitor = site.test_client()
+    await text(visitor, "/count")
+    for question in ("load", "save"):
+        with store.away(question):
+            answer = await visitor.get("/count", **HTTPS)
+        assert (answer.status_code, await answer.get_data(as_text=True)) == (503, "Hello you, come again")
+        assert "set-cookie" not in answer.headers
+    assert await text(visitor, "/count") == "2"
+
+
+async def test_without_a_handler_it_is_503(site: quart.Quart, store: AwayStore, caplog: Any) -> None:
+    visitor = site.test_client()
+    await text(visitor, "/count")
+    for question in ("load", "save"):
+        with store.away(question):
+            assert (await visitor.get("/count", **HTTPS)).status_code == 503
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+async def test_sessions_are_closed_when_it_stops_serving(site: quart.Quart, sessions: Sessions) -> None:
+    closed: list[bool] = []
+    close = sessions.close
+
+    async def closing() -> None:
+        closed.append(True)
+        await close()
+
+    sessions.close = closing  # type: ignore[method-assign]
+    async with site.test_app() as app:
+        await text(app.test_client(), "/count")
+    assert closed == [True]
+
+
+async def test_settings_of_quart_count(site: quart.Quart, sessions: Sessions) -> None:
+    site.config.update(SESSION_COOKIE_NAME="sid", SESSION_COOKIE_SAMESITE="Strict", PERMANENT_SESSION_LIFETIME=600)
+
+    @site.get("/keep")
+    async def keep() -> str:
+        quart.session.permanent = True
+        return ""
+
+    answer = await site.test_client().get("/keep", **HTTPS)
+    line = answer.headers.getlist("set-cookie")[0]
+    assert (line[:4], line[47:]) == ("sid=", "; Max-Age=34560000; Path=/; Secure; HttpOnly; SameSite=Strict")
+    assert sessions.lifetime.idle_seconds == 600
+
+
+async def test_ids_may_travel_in_urls(site: quart.Quart) -> None:
+    site.session_interface = SessionInterface(Sessions(tracking=["cookie", "url"]))  # type: ignore[assignment]
+
+    @site.get("/link")
+    async def link() -> str:
+        quart.session["n"] = 1
+        return session().encode_url("/count?a=b")
+
+    url = await text(site.test_client(), "/link")
+    visitor = site.test_client(use_cookies=False)
+    assert [await text(visitor, url) for _ in range(2)] == ["2", "3"]
