@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-import pytest
-from playwright.async_api import Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Page, expect
+from tests.pages.chromium import DESKTOP, PHONE, browser, chromium, too_wide
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from tests.demo.conftest import Demo
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PHONE = ViewportSize(width=390, height=844)
-DESKTOP = ViewportSize(width=1280, height=800)
+__all__ = ["chromium"]
+
 NAMES = {
     "mug": "Enamel mug",
     "lantern": "Storm lantern",
@@ -36,31 +20,6 @@ NAMES = {
     "notebook": "Field notebook",
     "tent": "Two-night tent",
 }
-
-
-@pytest.fixture(autouse=True)
-def chromium() -> None:
-    if CHROMIUM is None and os.environ.get("CI") == "true":
-        pytest.fail("Chromium is not installed; apt-get install chromium")
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium; apt-get install chromium")
-
-
-@asynccontextmanager
-async def browser(viewport: ViewportSize) -> AsyncIterator[Page]:
-    """A page of a new browser, which is closed without a complaint of its console or network."""
-    complaints: list[str] = []
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        context = await started.new_context(viewport=viewport, java_script_enabled=False)
-        page = await context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("requestfailed", lambda request: complaints.append(f"{request.url} {request.failure}"))
-        page.on("response", lambda answer: complaints.append(answer.url) if answer.status >= 400 else None)
-        yield page
-        await started.close()
-    assert complaints == []
 
 
 async def add(page: Page, product: str) -> None:
@@ -81,16 +40,6 @@ async def cart(page: Page) -> dict[str, int]:
     quantities = [await line.get_attribute("data-quantity") for line in lines]
     products = [await line.get_attribute("data-product") for line in lines]
     return {str(product): int(quantity or 0) for product, quantity in zip(products, quantities, strict=True)}
-
-
-async def too_wide(page: Page) -> list[int]:
-    """The screens, by their width, on which the page has to be moved sideways."""
-    found = []
-    for width in (320, 390, 768, 1024, 1280):
-        await page.set_viewport_size(ViewportSize(width=width, height=844))
-        if await page.evaluate("document.documentElement.scrollWidth") > width:
-            found.append(width)
-    return found
 
 
 async def test_the_cart_is_whole_whichever_worker_is_killed(demo: Demo) -> None:

@@ -1,0 +1,65 @@
+"""The shop in Flask."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, redirect, request, session
+from tests.pages.shops.counter import DEVICES, put, render
+from werkzeug.wrappers import Response as Answer
+
+from sojourn import Session, Sessions
+from sojourn.inbound.bridge import wait
+from sojourn.inbound.devices import Devices, note
+from sojourn.inbound.flask import SessionInterface
+
+
+def application(sessions: Sessions) -> Flask:
+    app = Flask("shop", static_folder=None)
+    app.session_interface = SessionInterface(sessions)
+    devices = Devices(sessions)
+
+    @app.get("/")
+    @app.get("/other")
+    def look() -> str:
+        return render(session, _ours().principal, _ours().encode_url)
+
+    @app.post("/add")
+    def add() -> Answer:
+        put(session, request.form["product"])
+        return _back()
+
+    @app.post("/sign-in")
+    def sign_in() -> Answer:
+        _ours().principal = request.form["name"]
+        note(_ours(), request.headers["User-Agent"])
+        return _back()
+
+    @app.post("/sign-out")
+    def sign_out() -> Answer:
+        _ours().end()
+        return redirect("/", 303)
+
+    @app.route(DEVICES, methods=["GET", "POST"])
+    def account() -> Response:
+        answer = wait(
+            devices.answer(
+                _ours(),
+                method=request.method,
+                path=request.path,
+                query=request.query_string.decode(),
+                form=request.get_data(),
+                headers={name.lower(): value for name, value in request.headers.items()},
+            )
+        )
+        return Response(answer.body, answer.status, [(name.decode(), value.decode()) for name, value in answer.headers])
+
+    return app
+
+
+def _ours() -> Session:
+    ours = session._get_current_object()  # type: ignore[attr-defined]
+    assert isinstance(ours, Session)
+    return ours
+
+
+def _back() -> Answer:
+    return redirect(_ours().encode_redirect_url("/"), 303)
