@@ -29,6 +29,7 @@ from sojourn.errors import (
 from sojourn.inbound.doubt import save_again
 from sojourn.inbound.ending import Endings
 from sojourn.inbound.ending.endings import LEASE
+from sojourn.inbound.keeping.predecessors import Predecessors
 from sojourn.inbound.keeping.rules import Rules
 from sojourn.inbound.keeping.touches import Touches
 from sojourn.inbound.keeping.turns import Turn, Turns
@@ -42,6 +43,8 @@ __all__ = ["Commits"]
 # nodes wrote without a pause were given up on SQLite. On PostgreSQL who loses asks twice for each time that the winner
 # asks, so it waits until nobody of the other node does: with 30, some were given up of 62 that each node wrote at once.
 TRIES = 100
+
+PAUSE = 0.01  # seconds between two tries to begin a session where another is about to be there, or not to be any more
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +60,7 @@ class Commits:
         self._moves = power(store, Moves)
         self._admits = power(store, Admits)
         self._endings = endings
+        self._predecessors = Predecessors(store, endings)
         self._rules = rules
         self._touches_always = rules.choices.touch == "always"
         self._refuses = rules.choices.on_conflict == "fail"
@@ -115,7 +119,7 @@ class Commits:
                     try:
                         instead = await self._carry_out(use, outcome, stored)
                     except Conflict as conflict:
-                        stored = self._newer(use, found, conflict.stored or await self._reload(found))
+                        stored = await self._other(use, found, conflict)
                     else:
                         if instead is None:
                             return _settle(session, turn, use, outcome)
@@ -159,7 +163,10 @@ class Commits:
         elif outcome.write == "save":
             if stored is None and await self._left_behind(use):
                 raise Gone
-            if (instead := await self._save(record, stored)) is not None:
+            fixed = stored is None and use.given is not None and use.given.fixed
+            async with self._predecessors.announced(record) if fixed else contextlib.nullcontext():
+                instead = await self._save(record, stored)
+            if instead is not None:
                 return instead
             if self._listeners:
                 self._tell_of_save(use, record, stored)
@@ -232,6 +239,18 @@ class Commits:
         if self._refuses and stored.version != found.version:
             attributes = codec.read(stored.data)
             refuse_contradictions(codec.read(found.data), attributes, use.leaves(attributes))
+        return stored
+
+    async def _other(self, use: Use, found: Record | None, conflict: Conflict) -> Record | None:
+        """What to conclude over instead of `found`, when something else is stored. Raises `Gone`."""
+        if found is not None or use.given is None or not use.given.fixed:
+            return self._newer(use, found, conflict.stored or await self._reload(found))
+        # Another request with the same certificate was faster to begin the session.
+        stored = conflict.stored or await self._store.load(use.given.key, use.app)
+        if stored is None:
+            await asyncio.sleep(PAUSE)  # it is about to, or what was there before is being announced
+        elif stored.principal not in (None, use.principal):
+            raise Gone
         return stored
 
     async def _reload(self, found: Record | None) -> Record | None:

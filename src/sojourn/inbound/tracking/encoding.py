@@ -34,20 +34,12 @@ def encoded(url: str, parameter: str, rewriting: Rewriting, request: Request, *,
     origin, path = _split(front)
     if origin and not _is_ours(origin, rewriting, request):
         return url
-    bare = _bare(path, rewriting, under=origin) if front else _here(request)
-    if bare is None or not _is_within(bare, request):
+    bare = rewriting.strip(path) or ("/" if origin else "") if front else _here(request)
+    if not _is_within(bare, request):
         return url
     if _DOT.sub(".", bare.rpartition("/")[2]) in (".", ".."):
         bare += "/"  # or it would be the name of something
     return f"{origin}{bare};{parameter}{mark}{query}{hash_sign}{fragment}"
-
-
-def _bare(path: str, rewriting: Rewriting, *, under: str) -> str | None:
-    """The path without parameters of ours; None where that would lead elsewhere. `under`: what stands before it."""
-    bare, _ = rewriting.take_out(path)
-    if under:
-        return bare or "/"
-    return None if bare.startswith("//") or (bare.startswith("/") and not path.startswith("/")) else bare
 
 
 def _split(front: str) -> tuple[str, str]:

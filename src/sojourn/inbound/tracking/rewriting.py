@@ -17,6 +17,9 @@ Parameters = Sequence[tuple[str, str]]
 _NAME = re.compile(r"[A-Za-z0-9_.~-]{1,64}")  # RFC 3986 §2.3: what no two programs spell in different ways
 
 
+_DOT = re.compile(r"%2[eE]")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rewriting:
     """How ids travel in URLs. It is for visitors without cookies, and off unless `tracking` holds `"url"`.
@@ -47,19 +50,36 @@ class Rewriting:
     def take_out(self, path: str) -> tuple[str, Parameters]:
         """The path as the application is to see it, and what carried an id in it; wherever in the path it stood.
 
-        For a framework's side: done before anything routes by the path, or logs it.
+        For a framework's side: done before anything routes by the path, or logs it. What leads up, or to nothing,
+        without a parameter is left as it is: `/..;jsessionid=x/admin` must not get past who let it through.
         """
         if self.name not in path:
             return path, ()
-        found: list[tuple[str, str]] = self._parameter.findall(path)
-        return self._parameter.sub("", path), found
+        found: list[tuple[str, str]] = []
+        steps = path.split("/")
+        for at, step in enumerate(steps):
+            bare = self._parameter.sub("", step)
+            if not _misleads(bare, last=at == len(steps) - 1):
+                found += self._parameter.findall(step)
+                steps[at] = bare
+        return "/".join(steps), found
+
+    def strip(self, path: str) -> str:
+        """The path of a URL that is to be encoded, without what it had of that before."""
+        front, slash, name = path.rpartition("/")
+        return self.take_out(front + slash)[0] + self._parameter.sub("", name)
 
     def scrub(self, target: str) -> str:
         """The same of a request target as it came, percent-encoded and with its query: what servers log."""
         if self.name not in target:
             return target
         path, mark, query = target.partition("?")
-        return self._escaped.sub("", path) + mark + query
+        steps = path.split("/")
+        for at, step in enumerate(steps):
+            bare = self._escaped.sub("", step)
+            if not _misleads(_DOT.sub(".", bare), last=at == len(steps) - 1):
+                steps[at] = bare
+        return "/".join(steps) + mark + query
 
     @cached_property
     def _parameter(self) -> re.Pattern[str]:
@@ -69,3 +89,8 @@ class Rewriting:
     def _escaped(self) -> re.Pattern[str]:
         """As a client may have spelled what a server decodes to that."""
         return re.compile(rf"(?:;|%3[Bb]){re.escape(self.name)}(?:-route)?(?:=|%3[Dd])(?:(?!%3[Bb]|%2[Ff])[^;/])*")
+
+
+def _misleads(step: str, *, last: bool) -> bool:
+    """Whether a step of a path is one that means something else than a name."""
+    return step in (".", "..") or not (step or last)
