@@ -18,7 +18,6 @@ from sojourn.errors import SessionEnded
 from sojourn.inbound.ending import Endings, Limit, Sweep, Sweeper
 from sojourn.inbound.keeping.checking import Check, kind_of
 from sojourn.inbound.keeping.commits import Commits
-from sojourn.inbound.keeping.fitting import Fitting
 from sojourn.inbound.keeping.keeper import Keeper
 from sojourn.inbound.keeping.owners import Identity, Strangers, owners_of
 from sojourn.inbound.keeping.rules import (
@@ -36,6 +35,7 @@ from sojourn.inbound.moving import Predecessor
 from sojourn.inbound.moving.takeover import Takeover
 from sojourn.inbound.tracking.certificates import Certificate
 from sojourn.inbound.tracking.cookies import SET, CookieTracking, Headers
+from sojourn.inbound.tracking.fitting import Fitting
 from sojourn.inbound.tracking.opening import Opening
 from sojourn.inbound.tracking.rewriting import Rewriting
 from sojourn.inbound.tracking.track import RequestTrack
@@ -147,12 +147,13 @@ class Sessions(Opening, Searching, Fitting):
         self._ways = ways_of(tracking, self._tracking, rewriting, certificate)
         self.rewriting = None if self._ways is None else self._ways.rewriting  # read for each request by the sides
         outer = Outer(node=node, near=near_of(near, inner), behind=behind_of(save, write), seal=seal, outage=outage)
-        self._rules = rules = Rules(app=app, node=node, lifetime=self.lifetime, clock=clock, choices=choices, limit=limit)
+        rules = Rules(app=app, node=node, lifetime=self.lifetime, clock=clock, choices=choices, limit=limit)
         self._connect(inner, outer, rules)
         self._owners = owners_of(identity, strangers)
         self._takeover = Takeover(self.store, rules, self.cookie, takes_over, self._listeners) if takes_over else None
 
     def _connect(self, inner: Store, outer: Outer, rules: Rules) -> None:
+        self._rules = rules
         self._listeners = Listeners()
         self._held: set[int] = set()  # the sessions under way, by identity: a request may end or renew its own
         self.store = stacked(inner, outer, rules.clock, dropped=self._tell_of_loss, unreadable=self._tell_of_unreadable)
