@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import flask
 import pytest
-from tests.fixtures.flask_client import Visitor
+from flask.testing import FlaskClient
 
 from sojourn import Sessions
 from sojourn.inbound.flask import SessionInterface
@@ -40,8 +40,5 @@ def site(sessions: Sessions) -> flask.Flask:
 
 
 @pytest.fixture
-def visitor(site: flask.Flask) -> Visitor:
-    site.test_client_class = Visitor
-    client = site.test_client()
-    assert isinstance(client, Visitor)
-    return client
+def visitor(site: flask.Flask) -> FlaskClient:
+    return site.test_client()

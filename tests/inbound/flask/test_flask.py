@@ -9,8 +9,8 @@ from typing import Any
 
 import flask
 import pytest
+from flask.testing import FlaskClient
 from markupsafe import Markup
-from tests.fixtures.flask_client import URL, Visitor
 
 from sojourn import Session, Sessions
 from sojourn.errors import NotStorable, OutsideRequest
@@ -18,7 +18,7 @@ from sojourn.inbound import bridge
 from sojourn.inbound.flask import FlaskSession, SessionInterface
 
 
-def test_the_session_is_ours_and_flasks(site: flask.Flask, visitor: Visitor) -> None:
+def test_the_session_is_ours_and_flasks(site: flask.Flask, visitor: FlaskClient) -> None:
     seen: list[Any] = []
 
     @site.get("/look")
@@ -36,7 +36,7 @@ def test_the_session_is_ours_and_flasks(site: flask.Flask, visitor: Visitor) -> 
     assert seen == [True, True, ((True, False, False), True, True, True)]
 
 
-def test_a_change_within_a_value_is_kept_and_nobody_says_so(site: flask.Flask, visitor: Visitor) -> None:
+def test_a_change_within_a_value_is_kept_and_nobody_says_so(site: flask.Flask, visitor: FlaskClient) -> None:
     @site.get("/add/<item>")
     def add(item: str) -> dict[str, Any]:
         flask.session.setdefault("cart", []).append(item)
@@ -47,7 +47,7 @@ def test_a_change_within_a_value_is_kept_and_nobody_says_so(site: flask.Flask, v
     assert visitor.get("/add/ink").json == {"cart": ["pen", "ink", "ink"], "modified": True}
 
 
-def test_to_say_that_it_was_modified_does_no_harm(site: flask.Flask, visitor: Visitor) -> None:
+def test_to_say_that_it_was_modified_does_no_harm(site: flask.Flask, visitor: FlaskClient) -> None:
     @site.get("/say")
     def say() -> str:
         flask.session.modified = True
@@ -58,7 +58,7 @@ def test_to_say_that_it_was_modified_does_no_harm(site: flask.Flask, visitor: Vi
     assert (answer.text, answer.headers.getlist("Set-Cookie")) == ("True", [])
 
 
-def test_what_is_flashed_is_shown_once_and_stays_html(site: flask.Flask, visitor: Visitor) -> None:
+def test_what_is_flashed_is_shown_once_and_stays_html(site: flask.Flask, visitor: FlaskClient) -> None:
     @site.get("/flash")
     def flash() -> str:
         flask.flash(Markup("<b>saved</b>"), "info")
@@ -72,19 +72,19 @@ def test_what_is_flashed_is_shown_once_and_stays_html(site: flask.Flask, visitor
     assert [visitor.get("/show").text for _ in range(2)] == ["<b>saved</b>", ""]
 
 
-def test_what_after_request_does_is_stored_too(site: flask.Flask, visitor: Visitor) -> None:
+def test_what_after_request_does_is_stored_too(site: flask.Flask, visitor: FlaskClient) -> None:
     @site.after_request
     def note(response: flask.Response) -> flask.Response:
         flask.session["last"] = flask.request.path
         return response
 
     visitor.get("/nothing")
-    with visitor.session_transaction(base_url=URL) as session:
+    with visitor.session_transaction() as session:
         assert dict(session) == {"last": "/nothing"}
 
 
 def test_it_is_stored_when_flask_says_that_the_request_is_finished(
-    site: flask.Flask, visitor: Visitor, sessions: Sessions
+    site: flask.Flask, visitor: FlaskClient, sessions: Sessions
 ) -> None:
     stored: list[int] = []
 
@@ -98,7 +98,7 @@ def test_it_is_stored_when_flask_says_that_the_request_is_finished(
 
 
 def test_blueprints_and_application_contexts_within_a_request_change_nothing(
-    site: flask.Flask, visitor: Visitor
+    site: flask.Flask, visitor: FlaskClient
 ) -> None:
     part = flask.Blueprint("part", "part", url_prefix="/part")
 
@@ -114,7 +114,7 @@ def test_blueprints_and_application_contexts_within_a_request_change_nothing(
     assert [visitor.get("/part/count").text for _ in range(2)] == ["1", "2"]
 
 
-def test_an_async_view_has_it(site: flask.Flask, visitor: Visitor) -> None:
+def test_an_async_view_has_it(site: flask.Flask, visitor: FlaskClient) -> None:
     @site.get("/async")
     async def wait() -> str:
         session: Any = flask.session
@@ -125,7 +125,7 @@ def test_an_async_view_has_it(site: flask.Flask, visitor: Visitor) -> None:
     assert [visitor.get("/async").text for _ in range(2)] == ["1", "2"]
 
 
-def test_a_copied_context_that_is_over_first_takes_nothing_away(site: flask.Flask, visitor: Visitor) -> None:
+def test_a_copied_context_that_is_over_first_takes_nothing_away(site: flask.Flask, visitor: FlaskClient) -> None:
     @site.get("/threads")
     def threads() -> str:
         @flask.copy_current_request_context
@@ -140,11 +140,11 @@ def test_a_copied_context_that_is_over_first_takes_nothing_away(site: flask.Flas
 
     visitor.get("/count")
     assert visitor.get("/threads").text == "2"
-    with visitor.session_transaction(base_url=URL) as session:
+    with visitor.session_transaction() as session:
         assert dict(session) == {"n": 2, "here": True}
 
 
-def test_a_session_that_outlives_its_request_says_so(site: flask.Flask, visitor: Visitor) -> None:
+def test_a_session_that_outlives_its_request_says_so(site: flask.Flask, visitor: FlaskClient) -> None:
     kept: list[Any] = []
 
     @site.get("/keep")
@@ -160,7 +160,7 @@ def test_a_session_that_outlives_its_request_says_so(site: flask.Flask, visitor:
         flask.session.get("n")
 
 
-def test_an_error_of_the_application_drops_its_changes(site: flask.Flask, visitor: Visitor) -> None:
+def test_an_error_of_the_application_drops_its_changes(site: flask.Flask, visitor: FlaskClient) -> None:
     @site.get("/fail")
     def fail() -> str:
         flask.session["n"] = 100
@@ -174,7 +174,7 @@ def test_an_error_of_the_application_drops_its_changes(site: flask.Flask, visito
     assert visitor.get("/count").text == "2"
 
 
-def test_what_cannot_be_stored_is_an_error_of_the_application(site: flask.Flask, visitor: Visitor) -> None:
+def test_what_cannot_be_stored_is_an_error_of_the_application(site: flask.Flask, visitor: FlaskClient) -> None:
     @site.get("/odd")
     def odd() -> str:
         flask.session["odd"] = object()
@@ -196,7 +196,9 @@ def streaming(site: flask.Flask, sessions: Sessions, parts: Any) -> None:
         return flask.Response(flask.stream_with_context(parts()))
 
 
-def test_the_session_is_open_until_the_stream_is_over(site: flask.Flask, visitor: Visitor, sessions: Sessions) -> None:
+def test_the_session_is_open_until_the_stream_is_over(
+    site: flask.Flask, visitor: FlaskClient, sessions: Sessions
+) -> None:
     def parts() -> Iterator[str]:
         yield "a"
         flask.session["late"] = True
@@ -207,11 +209,11 @@ def test_the_session_is_open_until_the_stream_is_over(site: flask.Flask, visitor
     with visitor.get("/stream") as answer:
         assert answer.data == b"a1"
     assert sessions.active == 0
-    with visitor.session_transaction(base_url=URL) as session:
+    with visitor.session_transaction() as session:
         assert session["late"] is True
 
 
-def test_a_stream_that_fails_drops_what_it_did(site: flask.Flask, visitor: Visitor, sessions: Sessions) -> None:
+def test_a_stream_that_fails_drops_what_it_did(site: flask.Flask, visitor: FlaskClient, sessions: Sessions) -> None:
     def parts() -> Iterator[str]:
         yield "a"
         flask.session["late"] = True
@@ -224,12 +226,12 @@ def test_a_stream_that_fails_drops_what_it_did(site: flask.Flask, visitor: Visit
         answer.get_data()
     answer.close()
     assert sessions.active == 0
-    with visitor.session_transaction(base_url=URL) as session:
+    with visitor.session_transaction() as session:
         assert "late" not in session
 
 
 def test_a_visitor_who_leaves_a_stream_keeps_what_it_did(
-    site: flask.Flask, visitor: Visitor, sessions: Sessions
+    site: flask.Flask, visitor: FlaskClient, sessions: Sessions
 ) -> None:
     closed: list[bool] = []
 
@@ -247,12 +249,12 @@ def test_a_visitor_who_leaves_a_stream_keeps_what_it_did(
     assert next(answer.iter_encoded()) == b"a"
     answer.close()
     assert (closed, sessions.active) == ([True], 0)
-    with visitor.session_transaction(base_url=URL) as session:
+    with visitor.session_transaction() as session:
         assert session["late"] is True
 
 
 def test_a_file_is_sent_as_flask_sends_it(
-    site: flask.Flask, visitor: Visitor, sessions: Sessions, tmp_path: Path
+    site: flask.Flask, visitor: FlaskClient, sessions: Sessions, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(b"data")
 
@@ -269,7 +271,7 @@ def test_a_file_is_sent_as_flask_sends_it(
 # --- the test client
 
 
-def test_a_test_reads_what_its_request_left(site: flask.Flask, visitor: Visitor, sessions: Sessions) -> None:
+def test_a_test_reads_what_its_request_left(site: flask.Flask, visitor: FlaskClient, sessions: Sessions) -> None:
     with visitor:
         visitor.get("/count")
         assert flask.session["n"] == 1
@@ -278,29 +280,29 @@ def test_a_test_reads_what_its_request_left(site: flask.Flask, visitor: Visitor,
     assert sessions.active == 0
 
 
-def test_a_test_writes_what_a_request_finds(visitor: Visitor, sessions: Sessions) -> None:
-    with visitor.session_transaction(base_url=URL) as session:
+def test_a_test_writes_what_a_request_finds(visitor: FlaskClient, sessions: Sessions) -> None:
+    with visitor.session_transaction() as session:
         session["n"] = 5
-    with visitor.session_transaction(base_url=URL) as session:
+    with visitor.session_transaction() as session:
         assert session["n"] == 5
         session["n"] += 1
     assert visitor.get("/count").text == "7"
     assert sessions.active == 0
 
 
-def test_a_test_signs_somebody_in(site: flask.Flask, visitor: Visitor) -> None:
+def test_a_test_signs_somebody_in(site: flask.Flask, visitor: FlaskClient) -> None:
     @site.get("/who")
     def who() -> str:
         session: Any = flask.session
         return str(session.principal)
 
-    with visitor.session_transaction(base_url=URL) as session:
+    with visitor.session_transaction() as session:
         assert isinstance(session, FlaskSession)
         session.principal = "alice"
     assert visitor.get("/who").text == "alice"
 
 
-def test_paths_without_sessions_are_left_alone(site: flask.Flask, visitor: Visitor) -> None:
+def test_paths_without_sessions_are_left_alone(site: flask.Flask, visitor: FlaskClient) -> None:
     site.session_interface = SessionInterface(Sessions(skip=["/nothing"]))
     visitor.get("/count")
     answer = visitor.get("/nothing")
@@ -316,7 +318,6 @@ def test_ids_may_travel_in_urls(site: flask.Flask) -> None:
         session["n"] = 1
         return str(session.encode_url("/count?a=b"))
 
-    site.test_client_class = Visitor
     url = site.test_client().get("/link").text
     assert (url.startswith("/count;"), url.endswith("?a=b")) == (True, True)
     visitor = site.test_client(use_cookies=False)

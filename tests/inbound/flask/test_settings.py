@@ -7,7 +7,6 @@ from typing import Any
 
 import flask
 import pytest
-from tests.fixtures.flask_client import Visitor
 
 from sojourn import Cookie, Lifetime, Sessions
 from sojourn.errors import SettingError
@@ -16,7 +15,6 @@ from sojourn.inbound.flask import SessionInterface
 
 def site_with(sessions: Sessions, **config: Any) -> flask.Flask:
     site = flask.Flask("site")
-    site.test_client_class = Visitor
     site.config.update(config)
     site.session_interface = SessionInterface(sessions)
 
