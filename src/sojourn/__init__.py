@@ -7,7 +7,21 @@ from sojourn.core.session import Session
 from sojourn.inbound.ending.limit import Limit
 from sojourn.inbound.ending.sweeping import Sweep
 from sojourn.inbound.sessions import Sessions
+from sojourn.inbound.tracking.certificates import Certificate
+from sojourn.inbound.tracking.rewriting import Rewriting
 from sojourn.store.behind import Behind
 from sojourn.store.near import Near
 
-__all__ = ["Behind", "Cookie", "Lifetime", "Limit", "Near", "Session", "Sessions", "Sweep", "transient"]
+__all__ = [
+    "Behind",
+    "Certificate",
+    "Cookie",
+    "Lifetime",
+    "Limit",
+    "Near",
+    "Rewriting",
+    "Session",
+    "Sessions",
+    "Sweep",
+    "transient",
+]

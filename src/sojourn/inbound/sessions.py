@@ -12,6 +12,7 @@ from sojourn.core import events
 from sojourn.core.cookies import Cookie
 from sojourn.core.events import Listener
 from sojourn.core.lifetime import Clock, Lifetime
+from sojourn.core.outcome import Outcome
 from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
 from sojourn.errors import SessionEnded
@@ -19,7 +20,6 @@ from sojourn.inbound.ending import Endings, Limit, Sweep, Sweeper
 from sojourn.inbound.keeping.checking import Check, kind_of
 from sojourn.inbound.keeping.commits import Commits
 from sojourn.inbound.keeping.keeper import Keeper
-from sojourn.inbound.keeping.owners import Identity, Strangers, owners_of
 from sojourn.inbound.keeping.rules import (
     Choices,
     Rules,
@@ -33,10 +33,11 @@ from sojourn.inbound.keeping.searching import Searching
 from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.moving import Predecessor
 from sojourn.inbound.moving.takeover import Takeover
+from sojourn.inbound.opening.fitting import Fitting
+from sojourn.inbound.opening.opening import Opening
+from sojourn.inbound.opening.owners import Identity, Strangers, owners_of
 from sojourn.inbound.tracking.certificates import Certificate
 from sojourn.inbound.tracking.cookies import SET, CookieTracking, Headers
-from sojourn.inbound.tracking.fitting import Fitting
-from sojourn.inbound.tracking.opening import Opening
 from sojourn.inbound.tracking.rewriting import Rewriting
 from sojourn.inbound.tracking.track import RequestTrack
 from sojourn.inbound.tracking.ways import Way, ways_of
@@ -195,11 +196,12 @@ class Sessions(Opening, Searching, Fitting):
         if self._sweeper is not None:
             self._sweeper.start()
         outcome = await self._commits.commit(session, changes, counts=counts)
-        if session.stage is not Stage.OPEN:
-            return []
+        return [] if session.stage is not Stage.OPEN else self._lines(session, outcome)
+
+    def _lines(self, session: Session, outcome: Outcome) -> Headers:
+        """The headers that tell the visitor of `outcome`."""
         track = session.track
-        writer = self._tracking if track is None else cast("RequestTrack", track)
-        lines = writer.write(session, outcome)
+        lines = (self._tracking if track is None else cast("RequestTrack", track)).write(session, outcome)
         if session.farewell and (outcome.clear or outcome.set_id or session.owed_id):
             lines += [(SET, line) for line in session.farewell]
         return lines

@@ -16,7 +16,7 @@ from sojourn.core.cookies import Cookie
 from sojourn.core.lifetime import Lifetime
 from sojourn.inbound.ending import Limit, Sweep
 from sojourn.inbound.keeping.checking import Check
-from sojourn.inbound.keeping.owners import Strangers
+from sojourn.inbound.opening.owners import Strangers
 from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.tracking.certificates import Certificate
 from sojourn.inbound.tracking.rewriting import Rewriting

@@ -13,9 +13,9 @@ from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
 from sojourn.inbound.ending import Endings, Sweeper
 from sojourn.inbound.keeping.keeper import Keeper
-from sojourn.inbound.keeping.owners import Owners
 from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.moving.takeover import Takeover
+from sojourn.inbound.opening.owners import Owners
 from sojourn.inbound.tracking.cookies import CookieTracking
 from sojourn.inbound.tracking.request import Request
 from sojourn.inbound.tracking.track import RequestTrack

@@ -1,0 +1,1 @@
+"""Opening: from what a request carries to the session that it has."""
