@@ -1,8 +1,13 @@
-"""Moving over: sessions that another library began go on here, so that nobody is signed out by the move."""
+"""Moving over: sessions that another library began go on here, so that nobody is signed out by the move.
+
+The reader for Django's is `sojourn.inbound.moving.django.DjangoSession`: it imports Django.
+"""
 
 from __future__ import annotations
 
 from sojourn.inbound.moving.flask_session import FlaskSession
 from sojourn.inbound.moving.predecessor import Found, Predecessor
+from sojourn.inbound.moving.starlette import StarletteSession
+from sojourn.inbound.moving.starsessions import Starsessions
 
-__all__ = ["FlaskSession", "Found", "Predecessor"]
+__all__ = ["FlaskSession", "Found", "Predecessor", "StarletteSession", "Starsessions"]
