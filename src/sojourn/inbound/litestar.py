@@ -6,12 +6,14 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, NoReturn
 
+import litestar.middleware.session
 from litestar.config.app import AppConfig
 from litestar.exceptions import WebSocketDisconnect
 from litestar.middleware.base import DefineMiddleware
 from litestar.middleware.session.base import BaseBackendConfig, BaseSessionBackend
 from litestar.plugins import InitPlugin
 from litestar.types import ASGIApp, Empty
+from litestar.utils.scope.state import ScopeState
 
 from sojourn import errors
 from sojourn.core.session import Session
@@ -38,11 +40,15 @@ class SessionConfig(InitPlugin, BaseBackendConfig[Any]):
     `session_backend_config`.
     """
 
-    def __init__(self, sessions: Sessions, *, patience: float = math.inf) -> None:
+    exclude_opt_key = "skip_session"
+
+    def __init__(
+        self, sessions: Sessions, *, exclude: str | list[str] | None = None, patience: float = math.inf
+    ) -> None:
         """`sessions`: shared with whoever else needs it.
 
-        `patience`: seconds for which the start may be put off while the store is away. Raises `SettingError` where
-        `tracking` holds `"url"`.
+        `exclude`: patterns of paths without a session; `skip` of `Sessions` takes beginnings. `patience`: seconds for
+        which the start may be put off while the store is away. Raises `SettingError` where `tracking` holds `"url"`.
         """
         if sessions.rewriting is not None:
             raise SettingError(
@@ -50,6 +56,8 @@ class SessionConfig(InitPlugin, BaseBackendConfig[Any]):
             )
         self.sessions = sessions
         self.key = sessions.cookie.name
+        self.exclude = exclude
+        self.config = self  # Litestar's middleware asks a backend for it
         self._patience = patience
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
@@ -79,14 +87,15 @@ class SessionConfig(InitPlugin, BaseBackendConfig[Any]):
         await self.sessions.start(patience=self._patience)
 
 
-class _Layer:
+class _Layer(litestar.middleware.session.SessionMiddleware[Any]):
     """The middleware, around an application that may put something else in the place of the session."""
 
     def __init__(self, app: ASGIApp, backend: SessionConfig) -> None:
+        super().__init__(app, backend)
         self._app: Any = app
         self._outer = SessionMiddleware(self._serve, backend.sessions)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection, unless another layer has given it its session."""
         if isinstance(scope.get("session"), Session):
             await self._serve(scope, receive, send)
@@ -98,6 +107,7 @@ class _Layer:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         session: Session = scope["session"]
+        ScopeState.from_scope(scope).session_id = _id_of(session)  # type: ignore[arg-type]  # `get_session_id()`
 
         async def sending(message: Message) -> None:
             if message["type"] in _STARTS:
@@ -120,6 +130,11 @@ async def _note(error: Exception, scope: Any) -> None:
     """Remember what Litestar catches: it closes the socket, and that would pass for the end of a good one."""
     if scope["type"] == "websocket" and not isinstance(error, WebSocketDisconnect):
         scope[_FAILED] = True
+
+
+def _id_of(session: Session) -> str:
+    """The id that it has, or gets when it is stored; to look at that is no use of it."""
+    return (session.given if session.given and session.record is not None else session.next_id()).secret
 
 
 def _settle(scope: Scope, session: Session) -> None:

@@ -279,3 +279,31 @@ def test_what_is_put_there_is_the_session(sessions: Sessions) -> None:
 
     with serving(sessions, again) as visitor:
         assert visitor.ask("again").value is True
+
+
+def test_routes_can_be_without_a_session(sessions: Sessions) -> None:
+    @get("/skipped", skip_session=True)
+    async def skipped(request: Asked) -> bool:
+        return "session" in request.scope
+
+    @get("/out/of/it")
+    async def excluded(request: Asked) -> bool:
+        return "session" in request.scope
+
+    config = SessionConfig(sessions, exclude="/out")
+    with serve_asgi(Litestar([skipped, excluded, count], plugins=[config], openapi_config=None)) as url:
+        visitor = Visitor(url)
+        assert [visitor.ask("skipped").value, visitor.ask("out/of/it").value] == [False, False]
+        assert visitor.ask("count").value == 1
+
+
+def test_litestar_is_told_the_id(sessions: Sessions) -> None:
+    @get("/id")
+    async def tell(request: Asked) -> str | None:
+        return request.get_session_id()
+
+    with serving(sessions, tell) as visitor:
+        assert visitor.ask("id").cookies == {}
+        visitor.ask("count")
+        answer = visitor.ask("id")
+        assert (answer.body.decode(), answer.all("vary")) == (visitor.jar["__Host-id"], [])
