@@ -85,6 +85,10 @@ class SessionAndDict(RuleBasedStateMachine):
     def update(self, new: dict[str, Any]) -> None:
         self.both(lambda mapping: mapping.update(copy.deepcopy(new)))
 
+    @rule(new=st.dictionaries(names, values, max_size=2))
+    def update_in_place(self, new: dict[str, Any]) -> None:
+        self.both(lambda mapping: mapping.__ior__(copy.deepcopy(new)) is mapping)
+
     @rule()
     def clear(self) -> None:
         self.both(lambda mapping: mapping.clear())
@@ -194,6 +198,15 @@ def test_what_was_deleted_and_set_again_is_what_was_set() -> None:
         session["a"]
     session["a"] = 2
     assert unpacked(merge(packed(a=1), session.changes())) == {"a": 2}
+
+
+def test_what_came_last_is_taken_out_first() -> None:
+    session = Session(holding(a=1, b=2), 0.0)
+    session["c"] = 3
+    assert [session.popitem() for _ in range(3)] == [("c", 3), ("b", 2), ("a", 1)]
+    with pytest.raises(KeyError):
+        session.popitem()
+    assert session.changes() == {"a": None, "b": None}
 
 
 def test_looking_at_it_is_a_use_and_asking_about_it_is_not() -> None:

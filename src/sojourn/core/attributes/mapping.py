@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, MutableMapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import Any, Self, TypeVar
 
 from sojourn.core import codec
 from sojourn.core.attributes.contents import Contents
@@ -50,6 +50,17 @@ class AttributeMapping(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._use().names())
+
+    def __ior__(self, other: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> Self:
+        self.update(other)
+        return self
+
+    def popitem(self) -> tuple[str, Any]:
+        """Take out the attribute that came last, as of a `dict`. Raises KeyError."""
+        names = self._use().names()
+        if not names:
+            raise KeyError("the session is empty")
+        return names[-1], self.pop(names[-1])
 
     def clear(self) -> None:
         """Take all attributes out that can be read."""
