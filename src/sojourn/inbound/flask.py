@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from weakref import WeakSet
 
@@ -142,8 +143,8 @@ class SessionInterface(FlaskInterface):
             if not own:
                 self._bridge.finish(visit)
         if own and response.is_streamed and not response.direct_passthrough:
-            del request.environ[_OPENED]
-            self._follow(visit, response)
+            del request.environ[_OPENED]  # some versions of Flask leave the context before the stream begins
+            response.response = _Stream(response.response, partial(self._bridge.finish, visit))
 
     def _start(self, visit: Visit, app: Flask, response: Response) -> None:
         session: FlaskSession = visit.session  # type: ignore[assignment]
@@ -157,27 +158,11 @@ class SessionInterface(FlaskInterface):
         response.headers.clear()
         response.headers.extend((name.decode(), value.decode()) for name, value in headers)
 
-    def _follow(self, visit: Visit, response: Response) -> None:
-        """Have the request end with the stream, and not before: some versions of Flask leave its context earlier."""
-        body, failures = response.response, list[Exception]()
-
-        def watched() -> Iterator[Any]:
-            try:
-                yield from body
-            except Exception as error:
-                failures.append(error)
-                raise
-
-        if hasattr(body, "close"):
-            response.call_on_close(body.close)
-        response.call_on_close(lambda: self._bridge.finish(visit, failed=bool(failures)))
-        response.response = watched()
-
     def _join(self, app: Flask) -> None:
         with self._joining:
             if app in self._joined:
                 return
-            assume_settings(self.sessions, app.config, app.default_config, app.permanent_session_lifetime)
+            assume_settings(self.sessions, app.config, Flask.default_config, app.permanent_session_lifetime)
             request_started.connect(self._refuse, app)
             request_tearing_down.connect(self._finish, app)
             app.error_handler_spec[None][None].setdefault(SojournError, self._answer)
@@ -210,6 +195,36 @@ class SessionInterface(FlaskInterface):
         self._bridge.finish(visit, failed=exc is not None)
         if "werkzeug.debug.preserve_context" in request.environ:
             visit.session.advance(Stage.STARTED)  # a test, or the debugger, may read it
+
+
+class _Stream:
+    """A body that is made while it is sent: its end is that of the request."""
+
+    def __init__(self, body: Iterable[Any], finish: Callable[..., None]) -> None:
+        self._body = body
+        self._finish: Callable[..., None] | None = finish
+        self._failed = False
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            yield from self._body
+        except Exception:
+            self._failed = True
+            raise
+        self._end()
+
+    def close(self) -> None:
+        """The server has sent it, or given up (PEP 3333)."""
+        try:
+            if hasattr(self._body, "close"):
+                self._body.close()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        finish, self._finish = self._finish, None
+        if finish is not None:
+            finish(failed=self._failed)
 
 
 def assume_settings(

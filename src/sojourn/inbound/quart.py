@@ -133,7 +133,7 @@ class SessionInterface(QuartInterface):
         headers.extend((name.decode(), value.decode()) for name, value in pairs)
 
     def _join(self, app: Quart) -> None:
-        assume_settings(self.sessions, app.config, app.default_config, app.permanent_session_lifetime)
+        assume_settings(self.sessions, app.config, Quart.default_config, app.permanent_session_lifetime)
         for started in (request_started, websocket_started):
             started.connect(self._refuse, app)
         for over in (request_tearing_down, websocket_tearing_down):

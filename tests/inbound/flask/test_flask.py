@@ -206,8 +206,7 @@ def test_the_session_is_open_until_the_stream_is_over(
 
     streaming(site, sessions, parts)
     visitor.get("/count")
-    with visitor.get("/stream") as answer:
-        assert answer.data == b"a1"
+    assert visitor.get("/stream").data == b"a1"
     assert sessions.active == 0
     with visitor.session_transaction() as session:
         assert session["late"] is True

@@ -82,7 +82,7 @@ def old(store: Any, **settings: Any) -> Iterator[str]:
 @contextlib.contextmanager
 def new(store: Any, sessions: Sessions) -> Iterator[str]:
     """The same application after the one setting."""
-    middleware = [Middleware(SessionMiddleware, sessions=sessions)]  # type: ignore[arg-type]
+    middleware = [Middleware(SessionMiddleware, sessions=sessions)]
     with serve_asgi(Starlette(routes=ROUTES, middleware=middleware, lifespan=closing(store))) as url:
         yield url
 
@@ -92,7 +92,7 @@ def closing(store: Any) -> Any:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
         if isinstance(store, RedisStore):
-            await store._connection.aclose()  # type: ignore[attr-defined]
+            await store._connection.aclose()
 
     return lifespan
 
@@ -208,9 +208,9 @@ def test_only_what_can_be_an_id_is_looked_for() -> None:
 
 
 def test_settings_have_to_make_sense() -> None:
-    for wrong in (lambda: Starsessions("redis://"), lambda: Starsessions(starsessions.InMemoryStore(), lifetime=-1)):  # type: ignore[arg-type]
-        with pytest.raises(SettingError):
-            wrong()
+    for store, lifetime in (("redis://", 0), (starsessions.InMemoryStore(), -1)):
+        with pytest.raises(SettingError, match="Starsessions"):
+            Starsessions(store, lifetime=lifetime)  # type: ignore[arg-type]
 
 
 def test_the_cookie_may_keep_its_name() -> None:

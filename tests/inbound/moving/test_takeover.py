@@ -282,3 +282,12 @@ def test_only_predecessors_are_taken_over() -> None:
     for given in ("flask", [object()], [Old]):
         with pytest.raises(SettingError, match="takes_over"):
             Sessions(takes_over=given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("tracking", [["cookie", "url"], ["header", "cookie"]])
+async def test_it_does_so_whatever_ids_travel_in_beside_cookies(make: Make, old: Old, tracking: list[Any]) -> None:
+    visitor = coming_with(make(takes_over=[old], tracking=tracking), "a1")
+    for _ in range(2):
+        assert (await visitor.ask(everything)).value == {"cart": ["pen"]}
+    assert "old" not in visitor.jar
+    assert len(visitor.id) == 43
