@@ -292,8 +292,10 @@ class Session(Linked):
     def rests(self, lifetime: Lifetime, now: float) -> bool:
         """Whether, apart from changes, nothing is to be stored, and the visitor has to be told nothing."""
         record = self._record
-        if record is None or self._ended or self._renew or self._owed_id is not None:
+        if self._ended or self._renew or self._owed_id is not None:
             return False
+        if record is None:
+            return self._given is None  # nobody came, and nothing was left
         return at_rest(record, self._given, self._told, self.lifetime or lifetime, now)
 
     def advance(self, stage: Stage) -> None:
