@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.contrib.sessions import middleware
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
@@ -42,10 +42,11 @@ class SessionMiddleware(middleware.SessionMiddleware):
             )
         self._sessions = sessions if sessions is not None else get_sessions()
         self._bridge = Bridge(self._sessions)
+        self._awaits = iscoroutinefunction(get_response)
 
     def __call__(self, request: HttpRequest) -> Any:
         """Serve a request."""
-        if self.async_mode:
+        if self._awaits:
             return self.__acall__(request)
         try:
             visit = self._bridge.open(seen(request, self._sessions))
