@@ -253,6 +253,15 @@ async def test_one_that_expired_is_announced_before_another_takes_its_place(make
     assert await sessions.sweep() == 0
 
 
+async def test_a_stranger_with_the_same_certificate_begins_another_where_strangers_end_it(make: Make) -> None:
+    sessions = make(tracking=TRACKING, identity=lambda request: request.path.strip("/") or None, strangers="end")
+    client = Client(sessions)
+    for name in ("alice", "bob"):
+        await client.ask(sets(name=name), path=f"/{name}")
+        assert (await client.ask(everything, path=f"/{name}")).value == {"name": name}
+    assert [record.principal for record in await sessions.find()] == ["bob"]
+
+
 # --- proxies ---------------------------------------------------------------------------------------------------------
 
 PROXY: dict[str, Any] = {"client": ("10.0.0.7", 4711)}

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from tests.fixtures.authority import Authority
 from tests.fixtures.process import Process, processes
+from tests.inbound.tracking.authority import Authority
 
 PATIENCE = 30.0  # seconds after which a proxy is taken to have failed
 

@@ -10,7 +10,7 @@ import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from urllib.parse import unquote
 
 from sojourn.core.ids import CertificateId
@@ -77,6 +77,7 @@ class Certificate:
             raise SettingError(f"Certificate(proxies=…): {error}; give addresses, networks or 'unix'") from None
 
 
+@lru_cache(maxsize=1024)  # the same ones with each request
 def _digest(value: bytes) -> bytes | None:
     """SHA-256 of the certificate that the value of a header tells."""
     value = value.strip(b" \t")
@@ -92,6 +93,7 @@ def _digest(value: bytes) -> bytes | None:
     return binascii.unhexlify(plain) if re.fullmatch(rb"[0-9A-Fa-f]{64}", plain) else None
 
 
+@lru_cache(maxsize=1024)
 def _of_pem(pem: bytes) -> bytes | None:
     try:
         der = ssl.PEM_cert_to_DER_cert(pem.decode("ascii").strip())

@@ -33,7 +33,7 @@ class RequestTrack:
         `came`: all ways that carried its id. `route`: that came along.
         """
         self.encoded = False
-        """Whether a URL was given out that holds the id."""
+        """Whether a URL was given out that tells what is the visitor's own."""
         self.request = request
         self._ways = ways
         self._lead = lead
@@ -71,9 +71,10 @@ class RequestTrack:
         elif "cookie" in self._came and not rewriting.always_encode:
             return url
         else:
-            self.encoded = True
             parameter = f"{rewriting.name}={self._ways.cookies.spell(given)}"
-        return encoded(url, parameter, rewriting, self.request, redirect=redirect)
+        with_it = encoded(url, parameter, rewriting, self.request, redirect=redirect)
+        self.encoded = self.encoded or with_it is not url
+        return with_it
 
     def write(self, session: Session, outcome: Outcome) -> Headers:
         """The headers that tell the visitor of `outcome`."""
