@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.fixtures import issued
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,3 +35,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
         given.inner_test = blocking(given.inner_test)  # a loop for each example
     elif inspect.iscoroutinefunction(test):
         pyfuncitem.obj = blocking(test)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _logging_stays_as_it_was() -> Iterator[None]:
+    """Litestar lowers the level of the root logger, for good."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
