@@ -50,10 +50,10 @@ def _name(requirement: str) -> str:
 def _unpack(archive: Path, place: Path) -> None:
     if archive.suffix == ".zip":
         with zipfile.ZipFile(archive) as opened:
-            opened.extractall(place)
+            opened.extractall(place)  # noqa: S202 - it keeps to that place
     else:
         with tarfile.open(archive) as tar:
-            tar.extractall(place, filter="data")  # noqa: S202 - the filter keeps it there
+            tar.extractall(place, filter="data")
 
 
 def _pip(*arguments: str) -> None:

@@ -17,7 +17,8 @@ _HEAD = """# Test suites of other projects
 
 What other projects test their own sessions with, run against Sojourn in their place. `scripts/foreign` fetches the
 tests with the projects' source distributions, runs them, and writes this page; `scripts/foreign django` runs those of
-one project. None of these tests is kept here. Where a test is not applicable, it was run and failed, for the reason that is given.
+one project. None of these tests is kept here. Where a test is not applicable, it was run and failed, for the reason
+that is given.
 """
 
 

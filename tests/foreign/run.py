@@ -67,13 +67,13 @@ def _run(suite: Suite, run: Run) -> Result:
 
 def _outcomes(run: Run, python: Path, filled: Callable[[str], str], tmp: Path) -> tuple[str, dict[str, str]]:
     """What pytest said, and what came of each test, by its name."""
-    path = [str(ROOT / "src"), str(PLUGS), *map(filled, run.path)]
+    path = [str(ROOT / "src"), str(PLUGS.parent), *map(filled, run.path)]  # ours are `plugs.flask` and so on
     told = tmp / "outcomes.json"
     empty = tmp / "empty"
     empty.mkdir()
     ended = subprocess.run(
         [
-            *(str(python), "-m", "pytest", "-q", "-p", "recording", "-p", "no:cacheprovider", "-c", os.devnull),
+            *(str(python), "-m", "pytest", "-q", "-p", "plugs.recording", "-p", "no:cacheprovider", "-c", os.devnull),
             *("--rootdir", str(empty), "--confcutdir", str(PLUGS)),
             *map(filled, run.arguments),
         ],

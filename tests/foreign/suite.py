@@ -2,7 +2,7 @@
 
 A suite is a module in `suites` with a `SUITE`. Its tests are fetched from the project's source distribution, run by
 pytest in an environment of their own, and never kept here. What puts ours in the place of theirs is in `plugs`: a file
-of tests that imports theirs, or a pytest plugin that is loaded before they are.
+of tests that imports theirs, or a plugin of pytest that is loaded before them, with `-p plugs.name`.
 """
 
 from __future__ import annotations
