@@ -13,7 +13,7 @@ from quart import (
     Quart,
     Response,
     Websocket,
-    has_websocket_context,
+    has_request_context,
     request,
     request_started,
     request_tearing_down,
@@ -196,12 +196,12 @@ class _Stream(ResponseBody):
 
 def _scope() -> MutableMapping[str, Any]:
     """That of the request or WebSocket under way."""
-    connection: Any = websocket if has_websocket_context() else request
+    connection: Any = request if has_request_context() else websocket  # in the order in which `quart.session` looks
     return connection.scope  # type: ignore[no-any-return]
 
 
 def _context() -> RequestContext | WebsocketContext:
-    proxy: Any = websocket_ctx if has_websocket_context() else request_ctx
+    proxy: Any = request_ctx if has_request_context() else websocket_ctx
     return proxy._get_current_object()  # type: ignore[no-any-return]  # noqa: SLF001 - so Flask's documentation says
 
 

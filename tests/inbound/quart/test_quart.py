@@ -171,6 +171,18 @@ async def test_a_socket_is_refused_while_the_session_cannot_be_stored(site: quar
         assert [message["type"] for message in await shake_hands(site)] == ["websocket.close"]
 
 
+async def test_a_request_from_within_a_socket_has_its_own(site: quart.Quart, sessions: Sessions) -> None:
+    @site.websocket("/socket")
+    async def socket() -> None:
+        quart.session["here"] = True
+        await quart.websocket.accept()
+        assert await text(site.test_client(), "/count") == "1"
+
+    await shake_hands(site)
+    assert sorted(len(record.data) for record in await sessions.find()) == [4, 7]
+    assert sessions.active == 0
+
+
 async def test_the_applications_handler_is_asked_while_the_store_is_away(site: quart.Quart, store: AwayStore) -> None:
     @site.errorhandler(StoreUnavailable)
     async def away(_: StoreUnavailable) -> tuple[str, int]:
