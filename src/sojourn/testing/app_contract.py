@@ -9,6 +9,7 @@ from sojourn.testing.app.promises.endings import EndingPromises
 from sojourn.testing.app.promises.identity import IdentityPromises
 from sojourn.testing.app.promises.lifetimes import LifetimePromises
 from sojourn.testing.app.promises.overlapping import OverlappingPromises
+from sojourn.testing.app.promises.owners import OwnerPromises
 from sojourn.testing.app.promises.refusals import RefusalPromises
 from sojourn.testing.app.promises.saving import SavingPromises
 from sojourn.testing.app.promises.sockets import SocketPromises
@@ -21,6 +22,7 @@ class AppContract(
     ContentsPromises,
     SavingPromises,
     IdentityPromises,
+    OwnerPromises,
     CookiePromises,
     LifetimePromises,
     EndingPromises,
