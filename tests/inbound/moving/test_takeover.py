@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
 from tests.fixtures.visitor import Visitor, everything, sets, signs_in
+from tests.fixtures.watched import Gate, WatchedStore, fails
 
 from sojourn import Cookie, Session, Sessions
 from sojourn.core import events
@@ -291,3 +293,55 @@ async def test_it_does_so_whatever_ids_travel_in_beside_cookies(make: Make, old:
         assert (await visitor.ask(everything)).value == {"cart": ["pen"]}
     assert "old" not in visitor.jar
     assert len(visitor.id) == 43
+
+
+@pytest.mark.parametrize("identity", ["a1", "b2"])
+async def test_who_is_served_without_a_session_while_the_store_is_away_is_taken_over_later(
+    make: Make, store: WatchedStore, old: Old, identity: str
+) -> None:
+    kept = dict(old.kept[identity])
+    sessions = make(takes_over=[old], outage="anonymous")
+    visitor = coming_with(sessions, identity)
+    store.before.update(load=fails, save=fails)
+    assert (await visitor.ask(everything)).value == {}
+    answer = await visitor.ask(sets(x=1))
+    assert (answer.cookies, visitor.jar) == ({}, {"old": identity})
+    store.before.clear()
+    assert (await visitor.ask(everything)).value == kept
+
+
+async def test_while_ours_is_away_nothing_is_lost_there(make: Make, store: WatchedStore, old: Old) -> None:
+    visitor = coming_with(make(takes_over=[old]), "a1")
+    for question in ("load", "save"):
+        store.before[question] = fails
+        assert (await visitor.call(lambda *_: pytest.fail("not served"))).status == 503
+        store.before.clear()
+    assert "a1" in old.kept
+    assert (await visitor.ask(everything)).value == {"cart": ["pen"]}
+
+
+async def test_two_nodes_make_one_session_of_it(make: Make, old: Old) -> None:
+    nodes, gate = [make(takes_over=[old], node=name) for name in ("n1", "n2")], asyncio.Barrier(2)
+    old.after_reading = gate.wait
+    visitors = [coming_with(node, "a1") for node in nodes]
+    await asyncio.gather(*(each.ask(sets(**{f"x{n}": 1})) for n, each in enumerate(visitors)))
+    old.after_reading = None
+    winner = next(each for each in visitors if "old" not in each.jar)
+    assert [len(await node.find()) for node in nodes] == [1, 1]
+    assert (await winner.twin(nodes[0]).ask(everything)).value == {"cart": ["pen"], "x0": 1, "x1": 1}
+
+
+async def test_a_visitor_who_leaves_meanwhile_loses_nothing(make: Make, store: WatchedStore, old: Old) -> None:
+    visitor = coming_with(make(takes_over=[old]), "a1")
+    for step in (store.before, store.after):
+        gate = Gate()
+        step["save"] = gate
+        request = asyncio.create_task(visitor.twin().ask(everything))
+        await gate.reached.wait()
+        request.cancel()
+        gate.opened.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await request
+        step.clear()
+    assert (await visitor.ask(everything)).value == {"cart": ["pen"]}
+    assert [*old.kept] == ["b2"]

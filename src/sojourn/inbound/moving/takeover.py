@@ -18,7 +18,7 @@ from sojourn.errors import Conflict, Gone, NotStorable, SettingError, SojournErr
 from sojourn.inbound.keeping.rules import Rules
 from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.moving.predecessor import Found, Predecessor
-from sojourn.store.base import Store
+from sojourn.store.base import Moves, Store, power
 
 __all__ = ["Taken", "Takeover"]
 
@@ -54,6 +54,7 @@ class Takeover:
         if isinstance(predecessors, str) or not all(isinstance(each, Predecessor) for each in predecessors):
             raise SettingError("Sessions(takes_over=…): give a list of predecessors, as in [FlaskSession(client)]")
         self._store = store
+        self._moves = power(store, Moves)
         self._rules = rules
         self._cookie = cookie
         self._listeners = listeners
@@ -124,6 +125,11 @@ class Takeover:
             await self._store.save(record, over=None)
         except (Conflict, Gone):
             return await self._load(given)  # another request was faster; None when it has ended since
+        except StoreUnavailable:
+            # Where visitors are served without their session meanwhile, this one is, too.
+            if self._moves is None or not await self._moves.moved(given.key, rules.app):
+                raise
+            return None
         if self._listeners:
             self._listeners.tell(events.SessionCreated(ref=record.ref, app=record.app, principal=record.principal))
         return record
