@@ -68,15 +68,9 @@ class ValkeyStore:
         await self._scope().lane.ready()
 
     async def close(self) -> None:
-        """As `Opens`."""
-        self._part_from_parent()
-        here = asyncio.get_running_loop()
+        """As `Opens`, for the event loop that asks. Another may be about to end, and closes what is its own then."""
         # Who is between two questions goes on with the same lane, which is opened again and can be closed again.
-        for loop, scope in list(self._scopes.items()):
-            if loop is here:
-                await scope.lane.close()
-            elif loop.is_running():
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(scope.lane.close(), loop))
+        await self._scope().lane.close()
 
     async def load(self, key: str, app: str) -> Record | None:
         """As `Store`."""
