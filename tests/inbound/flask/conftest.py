@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import flask
 import pytest
 from flask.testing import FlaskClient
 
 from sojourn import Sessions
+from sojourn.inbound.bridge import wait
 from sojourn.inbound.flask import SessionInterface
 from sojourn.store.memory import MemoryStore
 from sojourn.testing.app.away import AwayStore
@@ -17,9 +21,26 @@ def store() -> AwayStore:
     return AwayStore(MemoryStore())
 
 
+Make = Callable[..., Sessions]
+
+
 @pytest.fixture
-def sessions(store: AwayStore) -> Sessions:
-    return Sessions(store)
+def make() -> Iterator[Make]:
+    """Makes `Sessions` that are closed when the test is over."""
+    made: list[Sessions] = []
+
+    def make(*given: Any, **settings: Any) -> Sessions:
+        made.append(Sessions(*given, **settings))
+        return made[-1]
+
+    yield make
+    for sessions in made:
+        wait(sessions.close())
+
+
+@pytest.fixture
+def sessions(make: Make, store: AwayStore) -> Sessions:
+    return make(store)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from sojourn import Session, Sessions
 from sojourn.errors import NotStorable, OutsideRequest
 from sojourn.inbound import bridge
 from sojourn.inbound.flask import FlaskSession, SessionInterface
+
+Make = Callable[..., Sessions]
 
 
 def test_the_session_is_ours_and_flasks(site: flask.Flask, visitor: FlaskClient) -> None:
@@ -301,15 +303,15 @@ def test_a_test_signs_somebody_in(site: flask.Flask, visitor: FlaskClient) -> No
     assert visitor.get("/who").text == "alice"
 
 
-def test_paths_without_sessions_are_left_alone(site: flask.Flask, visitor: FlaskClient) -> None:
-    site.session_interface = SessionInterface(Sessions(skip=["/nothing"]))
+def test_paths_without_sessions_are_left_alone(site: flask.Flask, visitor: FlaskClient, make: Make) -> None:
+    site.session_interface = SessionInterface(make(skip=["/nothing"]))
     visitor.get("/count")
     answer = visitor.get("/nothing")
     assert (answer.status_code, "Vary" in answer.headers) == (200, False)
 
 
-def test_ids_may_travel_in_urls(site: flask.Flask) -> None:
-    site.session_interface = SessionInterface(Sessions(tracking=["cookie", "url"]))
+def test_ids_may_travel_in_urls(site: flask.Flask, make: Make) -> None:
+    site.session_interface = SessionInterface(make(tracking=["cookie", "url"]))
 
     @site.get("/link")
     def link() -> str:

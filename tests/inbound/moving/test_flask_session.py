@@ -6,7 +6,7 @@ import datetime as dt
 import logging
 import pickle
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import flask
@@ -23,6 +23,8 @@ from sojourn.inbound.flask import SessionInterface
 from sojourn.inbound.moving import FlaskSession
 
 URL = "https://shop.example"
+
+Move = Callable[..., Sessions]
 
 
 @pytest.fixture
@@ -60,22 +62,32 @@ def install(site: flask.Flask) -> None:
         flask_session.Session(site)
 
 
-def move(site: flask.Flask, reader: FlaskSession) -> Sessions:
-    """The one setting."""
-    sessions = Sessions(takes_over=[reader])
-    site.session_interface = SessionInterface(sessions)
-    return sessions
+@pytest.fixture
+def move(site: flask.Flask) -> Iterator[Move]:
+    """Makes the one setting."""
+    made: list[Sessions] = []
+
+    def move(reader: FlaskSession, **settings: Any) -> Sessions:
+        made.append(Sessions(takes_over=[reader], **settings))
+        site.session_interface = SessionInterface(made[-1])
+        return made[-1]
+
+    yield move
+    for sessions in made:
+        wait(sessions.close())
 
 
 @pytest.mark.parametrize("written_as", ["msgpack", "json"])
-def test_who_was_signed_in_is_so_after_the_move(site: flask.Flask, client: redis.Redis, written_as: str) -> None:
+def test_who_was_signed_in_is_so_after_the_move(
+    site: flask.Flask, client: redis.Redis, move: Move, written_as: str
+) -> None:
     site.config["SESSION_SERIALIZATION_FORMAT"] = written_as
     install(site)
     visitor, prefix = site.test_client(), site.config["SESSION_KEY_PREFIX"]
     visitor.get("/in", base_url=URL)
     assert len(client.keys(prefix + "*")) == 1
 
-    sessions = move(site, FlaskSession(client, prefix=prefix, principal="user_id"))
+    sessions = move(FlaskSession(client, prefix=prefix, principal="user_id"))
     for _ in range(2):
         assert visitor.get("/", base_url=URL).json == {"user": 7, "cart": ["pen"]}
     assert visitor.get_cookie("session", domain="shop.example") is None
@@ -83,7 +95,7 @@ def test_who_was_signed_in_is_so_after_the_move(site: flask.Flask, client: redis
     assert len(wait(sessions.find(principal="7"))) == 1
 
 
-def test_a_signed_cookie_is_read_and_a_forged_one_is_not(site: flask.Flask, client: redis.Redis) -> None:
+def test_a_signed_cookie_is_read_and_a_forged_one_is_not(site: flask.Flask, client: redis.Redis, move: Move) -> None:
     site.config["SESSION_USE_SIGNER"] = True
     install(site)
     visitor, prefix = site.test_client(), site.config["SESSION_KEY_PREFIX"]
@@ -92,30 +104,28 @@ def test_a_signed_cookie_is_read_and_a_forged_one_is_not(site: flask.Flask, clie
     assert cookie is not None
 
     reader = FlaskSession(client, prefix=prefix, signed_with="of the old")
-    move(site, reader)
+    move(reader)
     sid = cookie.value.partition(".")[0]
     for value in (cookie.value[:-1], sid, f"{sid}.", f".{cookie.value}"):
         assert reader.identify(value.encode()) is None
     assert visitor.get("/", base_url=URL).json == {"user": 7, "cart": ["pen"]}
 
 
-def test_what_is_left_there_on_demand_is_left(site: flask.Flask, client: redis.Redis) -> None:
+def test_what_is_left_there_on_demand_is_left(site: flask.Flask, client: redis.Redis, move: Move) -> None:
     install(site)
     visitor, prefix = site.test_client(), site.config["SESSION_KEY_PREFIX"]
     visitor.get("/in", base_url=URL)
-    move(site, FlaskSession(client, prefix=prefix, leave=True))
+    move(FlaskSession(client, prefix=prefix, leave=True))
     assert visitor.get("/", base_url=URL).json == {"user": 7, "cart": ["pen"]}
     assert len(client.keys(prefix + "*")) == 1
 
 
-def test_the_cookie_may_keep_its_name(site: flask.Flask, client: redis.Redis) -> None:
+def test_the_cookie_may_keep_its_name(site: flask.Flask, client: redis.Redis, move: Move) -> None:
     install(site)
     visitor, prefix = site.test_client(), site.config["SESSION_KEY_PREFIX"]
     visitor.get("/in", base_url=URL)
     cookie = Cookie(name="session")
-    site.session_interface = SessionInterface(
-        Sessions(cookie=cookie, takes_over=[FlaskSession(client, prefix=prefix, cookie=cookie)])
-    )
+    move(FlaskSession(client, prefix=prefix, cookie=cookie), cookie=cookie)
     for _ in range(2):
         assert visitor.get("/", base_url=URL).json == {"user": 7, "cart": ["pen"]}
 
