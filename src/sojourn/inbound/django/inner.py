@@ -102,13 +102,13 @@ class Inner(Beside, SessionBase):
         then.
         """
         session = self._get_session() if self.visit is None else self.visit.session
-        every = settings.SESSION_SAVE_EVERY_REQUEST and session.record is not None
-        if every:
+        again = (self._flagged or settings.SESSION_SAVE_EVERY_REQUEST) and session.record is not None
+        if again:
             session.mark_accessed()
         if session.looked and not session.ended:
             session = self._get_session()
             values.set_lifetime(session, self._sessions, self.get_expiry_age)
-            if every or self._flagged:
+            if again:
                 self._send_again(session, failed=failed)
 
     def complete(self, *, failed: bool) -> None:
