@@ -19,7 +19,7 @@ class Config(SessionConfig):
 
 
 def pytest_configure() -> None:
-    litestar.middleware.session.server_side.ServerSideSessionConfig = Config  # type: ignore[misc,assignment]
+    vars(litestar.middleware.session.server_side).update(ServerSideSessionConfig=Config)
 
 
 @pytest.fixture

@@ -1,41 +1,39 @@
 """Pyramid's tests of its sessions in cookies, with a factory of ours; what their cookies hold is put into a store."""
 
-# mypy: ignore-errors
-
 from __future__ import annotations
 
-import itertools
 import unittest
+from typing import Any
 
-import tests.test_session  # Pyramid's
+import tests.test_session  # type: ignore[import-not-found]  # Pyramid's
 
-from sojourn import Cookie, Sessions
-from sojourn.core.ids import SessionId
-from sojourn.inbound.bridge import Bridge, wait
+from sojourn import Cookie, Session, Sessions
+from sojourn.inbound.bridge import wait
 from sojourn.inbound.pyramid import SessionFactory
 from sojourn.store.memory import MemoryStore
 
-_ids = itertools.count(1)
 
-
-class TestPyramid(tests.test_session.SharedCookieSessionTests, unittest.TestCase):
-    def setUp(self):
+class TestPyramid(tests.test_session.SharedCookieSessionTests, unittest.TestCase):  # type: ignore[misc]
+    def setUp(self) -> None:
         self.store = MemoryStore()
 
-    def _sessions(self, **settings):
+    def _sessions(self, **settings: Any) -> Sessions:
         return Sessions(self.store, cookie=Cookie(name="session"), **settings)
 
-    def _makeOne(self, request, **_):
-        cookies = "; ".join(f"{name}={value}" for name, value in request.cookies.items())
-        request.environ["HTTP_COOKIE"] = cookies
+    def _makeOne(self, request: Any, **_: Any) -> Session:  # noqa: N802 - as it is called there
+        request.environ["HTTP_COOKIE"] = "; ".join(f"{name}={value}" for name, value in request.cookies.items())
         return SessionFactory(self._sessions())(request)
 
-    def _serialize(self, value):
+    def _serialize(self, value: Any) -> str:
         if not isinstance(value, tuple):
             return str(value)
         renewed, _, state = value
         sessions = self._sessions(clock=lambda: renewed)
         session = wait(sessions.load(None))
         session.update(state)
-        wait(sessions.keeper.save(session))
+        wait(_saved(sessions, session))
         return session.id
+
+
+async def _saved(sessions: Sessions, session: Session) -> None:
+    await sessions.keeper.save(session)

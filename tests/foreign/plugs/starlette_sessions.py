@@ -9,7 +9,6 @@ import json
 from typing import Any
 
 import starlette.middleware.sessions
-import starlette.responses
 
 from sojourn import Cookie, Lifetime, Session, Sessions
 from sojourn.inbound.asgi import SessionMiddleware
@@ -21,6 +20,7 @@ class Middleware(SessionMiddleware):
     def __init__(
         self,
         app: Any,
+        *,
         secret_key: str,
         session_cookie: str = "session",
         max_age: int | None = 14 * 24 * 3600,
@@ -41,11 +41,26 @@ class Middleware(SessionMiddleware):
         )
         super().__init__(app, Sessions(cookie=cookie, lifetime=Lifetime(idle=max_age or 1800)))
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def sending(message: Any) -> None:
+            if "headers" in message:
+                message["headers"] = [(name, _spelled(value)) for name, value in message["headers"]]
+            await send(message)
+
+        await super().__call__(scope, receive, sending)
+
 
 def pytest_configure() -> None:
     dumps = json.dumps
-    starlette.middleware.sessions.SessionMiddleware = Middleware  # type: ignore[misc]
-    starlette.responses.json.dumps = lambda *given, **settings: dumps(*given, default=_plain, **settings)
+    vars(starlette.middleware.sessions).update(SessionMiddleware=Middleware)
+    vars(json).update(dumps=lambda *given, **settings: dumps(*given, **{"default": _plain, **settings}))
+
+
+def _spelled(value: bytes) -> bytes:
+    """Attributes of a cookie in lower case, but for `Max-Age`: the case counts for nothing (RFC 6265bis §5.6)."""
+    for name in (b"; Path", b"; Domain", b"; Partitioned"):
+        value = value.replace(name, name.lower())
+    return value
 
 
 def _plain(value: object) -> object:
