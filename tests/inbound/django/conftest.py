@@ -19,6 +19,7 @@ from tests.fixtures.django_urls import actions  # noqa: E402
 from sojourn import Sessions  # noqa: E402
 from sojourn.inbound.bridge import wait  # noqa: E402
 from sojourn.inbound.django import get_sessions  # noqa: E402
+from sojourn.inbound.django import settings as django_settings  # noqa: E402
 
 OURS, DJANGOS = "sojourn.inbound.django.SessionMiddleware", "django.contrib.sessions.middleware.SessionMiddleware"
 OTHERS = [
@@ -40,11 +41,19 @@ def _database() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _fresh(_database: None) -> Iterator[None]:
-    """Sessions of its own for each test."""
+def _fresh(_database: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Sessions of its own for each test, closed when it is over: a sweep must not go on in the tests of others."""
+    made: list[Sessions] = []
+
+    def make(*given: Any, **named: Any) -> Sessions:
+        made.append(Sessions(*given, **named))
+        return made[-1]
+
+    monkeypatch.setattr(django_settings, "Sessions", make)
     with override_settings(SOJOURN_STORE="memory:", SESSION_EXPIRE_AT_BROWSER_CLOSE=False):
         yield
-        wait(get_sessions().close())
+    for sessions in made:
+        wait(sessions.close())
     User.objects.all().delete()
 
 
