@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed = False
     for name in given.suites or sorted(known):
         suite: Suite = importlib.import_module(known[name]).SUITE
+        if suite.checkout and suite.variable not in os.environ:
+            _say(f"{suite.project}: left out; let {suite.variable} name a checkout of {suite.checkout}")
+            continue
         results = [_run(suite, run) for run in suite.runs if (given.over or "") in run.title]
         failed = failed or any(result.failed for result in results)
         if given.over is None:
@@ -49,6 +52,7 @@ def _run(suite: Suite, run: Run) -> Result:
     directory = sources(run.requirement)
     release = directory.name.rpartition("-")[2]
     python = environment(f"{run.requirement.partition('~')[0].partition('=')[0]}=={release}", *run.install)
+    directory = Path(os.environ.get(suite.variable, directory)).absolute()
     with tempfile.TemporaryDirectory(prefix="sojourn-foreign-") as tmp:
         said, outcomes = _outcomes(
             run, python, lambda text: text.format(tests=directory, plugs=PLUGS, tmp=tmp), Path(tmp)

@@ -41,7 +41,15 @@ class Suite:
     project: str
     how: str
     """For the page: which tests they are, and what is ours in them. Markdown, one paragraph."""
+    checkout: str = ""
+    """Where the tests are, if the source distribution has none: a directory of that, which `SOJOURN_FOREIGN_<NAME>`
+    names. Without one, the suite is left out."""
     runs: tuple[Run, ...]
+
+    @property
+    def variable(self) -> str:
+        """Of the environment: what names the checkout."""
+        return f"SOJOURN_FOREIGN_{self.name.upper()}"
 
 
 @dataclass(frozen=True, kw_only=True)
