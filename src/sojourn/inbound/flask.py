@@ -141,10 +141,10 @@ class SessionInterface(FlaskInterface):
             _replace(response, app.make_response(app.handle_user_exception(error)))
         finally:
             if not own:
-                self._bridge.finish(visit)
+                self._finish(visit, failed=False)
         if own and response.is_streamed and not response.direct_passthrough:
             del request.environ[_OPENED]  # some versions of Flask leave the context before the stream begins
-            response.response = _Stream(response.response, partial(self._bridge.finish, visit))
+            response.response = _Stream(response.response, partial(self._finish, visit))
 
     def _start(self, visit: Visit, app: Flask, response: Response) -> None:
         session: FlaskSession = visit.session  # type: ignore[assignment]
@@ -164,7 +164,7 @@ class SessionInterface(FlaskInterface):
                 return
             assume_settings(self.sessions, app.config, Flask.default_config, app.permanent_session_lifetime)
             request_started.connect(self._refuse, app)
-            request_tearing_down.connect(self._finish, app)
+            request_tearing_down.connect(self._end, app)
             app.error_handler_spec[None][None].setdefault(SojournError, self._answer)
             self._joined.add(app)
 
@@ -186,15 +186,23 @@ class SessionInterface(FlaskInterface):
         instead = refusal(error)
         return Response(instead.body, instead.status, as_text(instead.headers))
 
-    def _finish(self, _app: Flask, exc: BaseException | None = None, **_: Any) -> None:
+    def _end(self, _app: Flask, exc: BaseException | None = None, **_: Any) -> None:
         """The last step of a request, or of its stream."""
         context, visit = request.environ.get(_OPENED, (None, None))
         if visit is None or context is not _context():
             return  # a copy of the context is torn down (`copy_current_request_context`)
         del request.environ[_OPENED]
-        self._bridge.finish(visit, failed=exc is not None)
+        self._finish(visit, failed=exc is not None)
         if "werkzeug.debug.preserve_context" in request.environ:
             visit.session.advance(Stage.STARTED)  # a test, or the debugger, may read it
+
+    def _finish(self, visit: Visit, *, failed: bool) -> None:
+        try:
+            self._bridge.finish(visit, failed=failed)
+        finally:
+            # Or they would wait for the garbage collector: what keeps it holds the context that holds the session.
+            visit.session.visit = None  # type: ignore[attr-defined]
+            visit.session.kept_by(self.sessions.keeper)
 
 
 class _Stream:

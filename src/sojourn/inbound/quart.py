@@ -216,6 +216,7 @@ async def _finish(visit: Visit, *, failed: bool = False) -> None:
             await visit.finish(failed=failed)
     finally:
         visit.close()
+        visit.session.visit = None  # type: ignore[attr-defined]  # or the two would wait for the garbage collector
 
 
 def _replace(response: Any, other: Response | WerkzeugResponse) -> None:
