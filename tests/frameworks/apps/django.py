@@ -10,12 +10,12 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import override_settings
 from django.urls import re_path
-from tests.fixtures import django_site
+from tests.fixtures.django import site
 
 from sojourn import Session, Sessions
 from sojourn.testing.app.deeds import begin, perform, perform_async, stream
 
-django_site.set_up()
+site.set_up()
 
 from sojourn.inbound.django import SessionMiddleware  # noqa: E402 - Django has to be set up first
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from django.test import AsyncClient, Client, override_settings
 from django.test.utils import setup_databases, teardown_databases
-from tests.fixtures import django_site
+from tests.fixtures.django import site
 
-django_site.set_up()
+site.set_up()
 
 from django.contrib.auth.models import User  # noqa: E402 - Django has to be set up first
-from tests.fixtures.django_urls import actions  # noqa: E402
+from tests.fixtures.django.urls import actions  # noqa: E402
 
 from sojourn import Sessions  # noqa: E402
 from sojourn.inbound.bridge import wait  # noqa: E402

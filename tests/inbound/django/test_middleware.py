@@ -15,7 +15,7 @@ from django.contrib.auth import alogin, alogout
 from django.contrib.auth.models import User
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
-from tests.fixtures.django_urls import actions
+from tests.fixtures.django.urls import actions
 from tests.inbound.django.conftest import Ask
 
 from sojourn import Sessions
