@@ -26,7 +26,7 @@ from sojourn.inbound.bridge import Bridge, wait
 from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.wsgi import request_of
 
-__all__ = ["FlaskSession", "SessionInterface", "Unavailable", "assume_settings"]
+__all__ = ["MixinSession", "SessionInterface", "Unavailable", "assume_settings"]
 
 LONGEST = 400 * 24 * 3600  # seconds that browsers keep a cookie at most (RFC 6265bis §5.5)
 
@@ -34,7 +34,7 @@ _OPENED = "sojourn.opened"  # in `environ`: the context that opened the session,
 _REFUSED = "sojourn.refused"
 
 
-class FlaskSession(SessionMixin, Session):
+class MixinSession(SessionMixin, Session):
     """A session, with what Flask and its extensions expect of one."""
 
     visit: Visit | None = None
@@ -103,12 +103,12 @@ class SessionInterface(FlaskInterface):
     def __init__(self, sessions: Sessions) -> None:
         """`sessions`: of the application, or of several with the same settings."""
         self.sessions = sessions
-        sessions.shape(FlaskSession)
+        sessions.shape(MixinSession)
         self._bridge = Bridge(sessions)
         self._joined = WeakSet[Flask]()
         self._joining = threading.Lock()
 
-    def open_session(self, app: Flask, request: Request) -> FlaskSession | None:
+    def open_session(self, app: Flask, request: Request) -> MixinSession | None:
         """As Flask's."""
         if app not in self._joined:
             self._join(app)
@@ -121,7 +121,7 @@ class SessionInterface(FlaskInterface):
         except StoreError as error:
             request.environ[_REFUSED] = error  # raised where Flask's error handlers are asked
             return None
-        session: FlaskSession = visit.session  # type: ignore[assignment]
+        session: MixinSession = visit.session  # type: ignore[assignment]
         session.visit = visit
         # A test client's `session_transaction` opens a second one, which ends with its `save_session`.
         request.environ.setdefault(_OPENED, (_context(), visit))
@@ -147,7 +147,7 @@ class SessionInterface(FlaskInterface):
             response.response = _Stream(response.response, partial(self._finish, visit))
 
     def _start(self, visit: Visit, app: Flask, response: Response) -> None:
-        session: FlaskSession = visit.session  # type: ignore[assignment]
+        session: MixinSession = visit.session  # type: ignore[assignment]
         headers = [(name.encode(), value.encode()) for name, value in response.headers]
         if visit.passes():
             headers = visit.passed(headers)

@@ -35,7 +35,7 @@ from sojourn.inbound.answers.headers import as_text
 from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
 from sojourn.inbound.asgi import request_of
-from sojourn.inbound.flask import FlaskSession, Unavailable, assume_settings
+from sojourn.inbound.flask import MixinSession, Unavailable, assume_settings
 from sojourn.inbound.sessions import Sessions
 
 __all__ = ["SessionInterface"]
@@ -58,10 +58,10 @@ class SessionInterface(QuartInterface):
     def __init__(self, sessions: Sessions) -> None:
         """`sessions`: of the application, or of several with the same settings. Closed when it stops serving."""
         self.sessions = sessions
-        sessions.shape(FlaskSession)
+        sessions.shape(MixinSession)
         self._joined = WeakSet[Quart]()
 
-    async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> FlaskSession | None:
+    async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> MixinSession | None:
         """As Quart's."""
         if app not in self._joined:
             self._join(app)
@@ -76,7 +76,7 @@ class SessionInterface(QuartInterface):
         except StoreError as error:
             scope[_REFUSED] = error  # raised where Quart's error handlers are asked
             return None
-        session: FlaskSession = visit.session  # type: ignore[assignment]
+        session: MixinSession = visit.session  # type: ignore[assignment]
         session.visit = visit
         # A test client's `session_transaction` opens a second one, which ends with its `save_session`.
         if scope.setdefault(_OPENED, (_context(), visit))[1] is visit and isinstance(request, Websocket):
@@ -121,7 +121,7 @@ class SessionInterface(QuartInterface):
         await accept(headers, subprotocol)
 
     async def _start(self, app: Quart, visit: Visit, headers: Headers, status: int) -> None:
-        session: FlaskSession = visit.session  # type: ignore[assignment]
+        session: MixinSession = visit.session  # type: ignore[assignment]
         pairs = [(name.encode(), value.encode()) for name, value in headers]
         if visit.passes():
             pairs = visit.passed(pairs)

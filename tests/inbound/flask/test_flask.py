@@ -15,7 +15,7 @@ from markupsafe import Markup
 from sojourn import Session, Sessions
 from sojourn.errors import NotStorable, OutsideRequest
 from sojourn.inbound import bridge
-from sojourn.inbound.flask import FlaskSession, SessionInterface
+from sojourn.inbound.flask import MixinSession, SessionInterface
 
 Make = Callable[..., Sessions]
 
@@ -188,6 +188,22 @@ def test_what_cannot_be_stored_is_an_error_of_the_application(site: flask.Flask,
         visitor.get("/odd")
 
 
+def test_it_is_found_where_it_was_put_in_while_developing(site: flask.Flask, visitor: FlaskClient, make: Make) -> None:
+    site.session_interface = SessionInterface(make(check="error"))
+    raised: list[Exception] = []
+
+    @site.get("/odd")
+    def odd() -> str:
+        try:
+            flask.session["odd"] = object()
+        except NotStorable as error:
+            raised.append(error)
+        return str(flask.session.permanent)
+
+    assert visitor.get("/odd").text == "False"
+    assert len(raised) == 1
+
+
 # --- streams
 
 
@@ -298,7 +314,7 @@ def test_a_test_signs_somebody_in(site: flask.Flask, visitor: FlaskClient) -> No
         return str(session.principal)
 
     with visitor.session_transaction() as session:
-        assert isinstance(session, FlaskSession)
+        assert isinstance(session, MixinSession)
         session.principal = "alice"
     assert visitor.get("/who").text == "alice"
 
