@@ -14,6 +14,8 @@ _WORST = ("skipped", "passed", "failed")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when != "call" and report.outcome == "passed":
+        return  # it was but set up, or cleared away
     before = _outcomes.get(report.nodeid, "skipped")
     _outcomes[report.nodeid] = max(before, report.outcome, key=_WORST.index)
 
