@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +10,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from sojourn.core.record import Record
-from sojourn.errors import Conflict
+from sojourn.errors import Conflict, StoreError
 from sojourn.inbound.ending import Endings
 from sojourn.inbound.ending.endings import LEASE
 from sojourn.store.base import Ending, Leases, Store, Sweeps, power
@@ -47,7 +48,8 @@ class Predecessors:
             await self._announce(self._sweeps, record)
             yield
         finally:
-            await self._leases.release(place, holder)
+            with contextlib.suppress(StoreError):  # then it runs out
+                await self._leases.release(place, holder)
 
     async def _announce(self, sweeps: Sweeps, record: Record) -> None:
         asked_at = self._endings.monotonic()
