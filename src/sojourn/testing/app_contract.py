@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sojourn.testing.app.promises.answers import AnswerPromises
 from sojourn.testing.app.promises.contents import ContentsPromises
-from sojourn.testing.app.promises.cookies import CookiePromises
 from sojourn.testing.app.promises.endings import EndingPromises
 from sojourn.testing.app.promises.identity import IdentityPromises
 from sojourn.testing.app.promises.lifetimes import LifetimePromises
@@ -14,6 +13,7 @@ from sojourn.testing.app.promises.refusals import RefusalPromises
 from sojourn.testing.app.promises.saving import SavingPromises
 from sojourn.testing.app.promises.sockets import SocketPromises
 from sojourn.testing.app.promises.streaming import StreamingPromises
+from sojourn.testing.app.promises.tracking import TrackingPromises
 
 __all__ = ["AppContract"]
 
@@ -23,7 +23,7 @@ class AppContract(
     SavingPromises,
     IdentityPromises,
     OwnerPromises,
-    CookiePromises,
+    TrackingPromises,
     LifetimePromises,
     EndingPromises,
     OverlappingPromises,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -60,6 +60,7 @@ class Visitor:
         *,
         method: str = "GET",
         cookies: str | None = None,
+        headers: Mapping[str, str] | None = None,
         connection: http.client.HTTPConnection | None = None,
         keep: bool = True,
     ) -> Answer:
@@ -69,12 +70,12 @@ class Visitor:
         """
         if cookies is None:
             cookies = "; ".join(f"{name}={value}" for name, value in self.jar.items())
-        headers = {"Cookie": cookies} if cookies else {}
+        sent = {**(headers or {}), **({"Cookie": cookies} if cookies else {})}
         if connection is not None:
-            answer = _exchange(connection, method, target, headers)
+            answer = _exchange(connection, method, target, sent)
         else:
             with over(self.url) as own:
-                answer = _exchange(own, method, target, headers | {"Connection": "close"})
+                answer = _exchange(own, method, target, sent | {"Connection": "close"})
         if keep:
             self.keep(answer)
         return answer

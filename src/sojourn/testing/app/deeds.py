@@ -13,14 +13,34 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from sojourn.core.session import Session
 from sojourn.testing.app.gates import pass_gate
 
 __all__ = ["DEEDS", "Result", "begin", "perform", "perform_async", "stream"]
+
+_KINDS = {
+    "text": "word",
+    "bytes": b"bytes",
+    "none": None,
+    "yes": True,
+    "many": 2**80,
+    "share": 0.1,
+    "price": Decimal("9.90"),
+    "number": UUID(int=7),
+    "day": dt.date(2027, 1, 15),
+    "instant": dt.datetime(2027, 1, 15, 8, tzinfo=dt.UTC),
+    "span": dt.timedelta(minutes=5),
+    "pair": (1, "a"),
+    "set": {1, 2},
+    "deep": {"items": [{"n": 1}]},
+}
 
 Given = Mapping[str, str]
 Result = tuple[int, bytes]
@@ -99,6 +119,30 @@ def view(session: Session, given: Given) -> list[Any]:
     return [cart.items, cart.coupon]
 
 
+def kinds(session: Session, _given: Given) -> list[Any]:
+    """Values of many kinds, as they come back; put in by the first who asks."""
+    back = [name in session and _same(session[name], value) for name, value in _KINDS.items()]
+    session.update(_KINDS)
+    return back
+
+
+def _same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and bool(one == other)
+
+
+def fill(session: Session, given: Given) -> int:
+    """Many bytes; how many there were."""
+    before = len(session.get("bytes", b""))
+    session["bytes"] = bytes(int(given["size"]))
+    return before
+
+
+def link(session: Session, given: Given) -> str:
+    """A URL of the application's, for those who keep no cookies."""
+    session.setdefault("linked", True)
+    return session.encode_url(given["to"])
+
+
 def odd(session: Session, _given: Given) -> None:
     """A value that cannot be kept."""
     session["odd"] = object()
@@ -140,8 +184,8 @@ def fail(session: Session, _given: Given) -> None:
 DEEDS: dict[str, Callable[[Session, Given], Any]] = {
     deed.__name__: deed
     for deed in (
-        nothing, read, get, put, delete, clear, count, nested, view, odd, log_in, log_out, renew, end, end_and_use,
-        fail, save,
+        nothing, read, get, put, delete, clear, count, save, nested, view, kinds, fill, link, odd,
+        log_in, log_out, renew, end, end_and_use, fail,
     )
 }  # fmt: skip
 """By name."""
@@ -150,12 +194,12 @@ DEEDS: dict[str, Callable[[Session, Given], Any]] = {
 def perform(deed: str, session: Session, given: Given) -> Result:
     """Do what is asked for in a sync framework. `given`: what the URL says behind `?`; `status` is answered.
 
-    Beside `DEEDS`: `save` counts and stores at once, `alone` counts while it has the session to itself. `gate` names a
-    gate that is passed when it is done.
+    Beside `DEEDS`: `save` counts and stores at once, `alone` counts while it has the session to itself, and may fail
+    there. `gate` names a gate that is passed when it is done.
     """
     if deed == "alone":
         with session.exclusive(wait=_patience(given)):
-            said: Any = count(session, given)
+            said: Any = _alone(session, given)
             _pass(given)
     else:
         said = _done(deed, session, given)
@@ -169,7 +213,7 @@ async def perform_async(deed: str, session: Session, given: Given) -> Result:
     """As `perform`, in an async framework."""
     if deed == "alone":
         async with session.exclusive(wait=_patience(given)):
-            said: Any = count(session, given)
+            said: Any = _alone(session, given)
             await asyncio.to_thread(_pass, given)
     else:
         said = _done(deed, session, given)
@@ -195,6 +239,13 @@ def stream(session: Session) -> Iterator[bytes]:
 def _done(deed: str, session: Session, given: Given) -> Any:
     act = DEEDS.get(deed.rpartition("/")[2])
     return None if act is None else act(session, {name: given[name] for name in given if name not in _OURS})
+
+
+def _alone(session: Session, given: Given) -> int:
+    counted = count(session, given)
+    if "fails" in given:
+        raise ZeroDivisionError
+    return counted
 
 
 _OURS = ("gate", "status", "wait")

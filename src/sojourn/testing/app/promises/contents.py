@@ -65,6 +65,16 @@ class ContentsPromises(Ground):
         assert [visitor.ask("count").value for _ in range(3)] == [1, 2, 3]
         assert visitor.ask("read").value["version"] == 3
 
+    def test_values_come_back_as_what_they_were(self, visitor: Visitor) -> None:
+        visitor.ask("kinds")
+        assert set(visitor.ask("kinds").value) == {True}
+        assert visitor.ask("kinds").cookies == {}
+
+    def test_much_is_kept_as_well(self, visitor: Visitor) -> None:
+        visitor.ask("fill", size=300_000)
+        visitor.ask("count")
+        assert visitor.ask("fill", size=1).value == 300_000
+
     def test_a_value_that_cannot_be_kept_is_an_error_and_leaves_the_session_whole(self, visitor: Visitor) -> None:
         visitor.ask("put", a=1)
         assert visitor.ask("odd").status == 500

@@ -40,6 +40,13 @@ class EndingPromises(Ground):
             assert site.do(site.sessions.find(ref=ref)) == []
             assert visitor.ask("read").value["new"]
 
+    def test_an_id_whose_session_has_ended_is_told_of(self, visitor: Visitor, site: Site) -> None:
+        visitor.ask("count")
+        late, absent = visitor.twin(), len(site.told(events.SessionAbsent, ""))
+        visitor.ask("end")
+        late.ask("read")
+        assert len(site.told(events.SessionAbsent, "")) == absent + 1
+
     def test_a_session_that_was_ended_elsewhere_is_over_with_the_next_request(
         self, visitor: Visitor, site: Site
     ) -> None:

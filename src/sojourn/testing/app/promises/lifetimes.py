@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from sojourn import Lifetime
+from sojourn.core import events
 from sojourn.testing.app.client import Visitor
 from sojourn.testing.app.ground import Ground, Serve, Site
 
@@ -35,6 +36,14 @@ class LifetimePromises(Ground):
         assert visitor.ask("get", name="n").value == 1
         site.clock.advance(minutes=32)
         assert visitor.ask("count").value == 1
+
+    def test_an_end_that_nobody_saw_is_told_when_it_is_swept(self, visitor: Visitor, site: Site) -> None:
+        visitor.ask("count")
+        ref = visitor.ask("read").value["ref"]
+        site.clock.advance(minutes=35)
+        site.do(site.sessions.sweep())
+        [ended] = site.told(events.SessionEnded, ref)
+        assert (ended.reason, ended.attributes()) == ("idle", {"n": 1})
 
     def test_a_use_puts_off_the_end(self, visitor: Visitor, site: Site) -> None:
         visitor.ask("count")

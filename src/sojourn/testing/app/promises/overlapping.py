@@ -67,6 +67,11 @@ class OverlappingPromises(Ground):
                 assert visitor.ask("get", name="n").value == 1
             assert waiting.result().value == 3
 
+    def test_who_fails_alone_leaves_nothing_and_lets_others_in(self, visitor: Visitor) -> None:
+        visitor.ask("count")
+        assert visitor.ask("alone", fails=1).status == 500
+        assert visitor.ask("alone", wait=0).value == 2
+
     def test_a_session_of_one_application_is_none_of_anothers(self, served: Serve) -> None:
         one, another = served(app="one"), served(app="another")  # at one address
         visitor = one.visitor()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sojourn import Limit
+from sojourn.core import events
 from sojourn.store.base import Store
 from sojourn.store.memory import MemoryStore
 from sojourn.testing.app.away import MESSAGE, AwayStore
@@ -116,6 +117,24 @@ class RefusalPromises(Ground):
         assert [each.ask("read").value["principal"] for each in (first, second)] == ["alice", None]
         assert second.ask("read").value["data"] == {"a": "1"}
         assert [record.name for record in caplog.records if record.exc_info] == []
+
+    def test_a_sign_in_beyond_the_limit_ends_the_oldest_where_that_is_wanted(self, served: Serve) -> None:
+        site = served(limit=Limit(per_principal=1, when_full="end-oldest"))
+        first, second = site.visitor(), site.visitor()
+        ref = first.ask("log_in", user="alice").value
+        assert second.ask("log_in", user="alice").status == 200
+        assert [each.ask("read").value["principal"] for each in (first, second)] == [None, "alice"]
+        assert [event.reason for event in site.told(events.SessionEnded, ref)] == ["evicted"]
+
+    def test_while_the_store_is_away_visitors_are_nobody_where_that_is_wanted(
+        self, served: Serve, store: AwayStore
+    ) -> None:
+        visitor = served(store=store, outage="anonymous").visitor()
+        visitor.ask("count")
+        with store.away("load", "save", "end"):
+            answer = visitor.ask("read")
+            assert (answer.value["new"], answer.cookies) == (True, {})
+        assert visitor.ask("count").value == 2
 
     def test_who_waits_in_vain_for_a_session_is_answered_with_503(self, visitor: Visitor) -> None:
         visitor.ask("count")

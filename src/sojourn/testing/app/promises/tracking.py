@@ -1,4 +1,4 @@
-"""Cookies: what visitors are told, and what they may come with."""
+"""Tracking: what visitors are told, and what they may come with: cookies, and a header or URLs where that is wanted."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from sojourn.core import events
 from sojourn.testing.app.client import Visitor
 from sojourn.testing.app.ground import Ground, Serve, Site
 
-__all__ = ["CookiePromises"]
+__all__ = ["TrackingPromises"]
 
 STRANGER = "A" * 43
+HEADER = "x-session-id"
 
 
-class CookiePromises(Ground):
-    """The promises about cookies, in both directions."""
+class TrackingPromises(Ground):
+    """The promises about cookies, and about other ways where they are wanted."""
 
     def test_a_visitor_who_leaves_nothing_gets_no_cookie(self, visitor: Visitor) -> None:
         for deed in ("nothing", "read", "end"):
@@ -104,3 +105,49 @@ class CookiePromises(Ground):
         visitor.jar[name] = f"{secret}.n2"
         answer = visitor.ask("read")
         assert (answer.value["data"], answer.cookies) == ({"a": "1"}, {name: f"{secret}.n1"})
+
+    def test_by_default_an_id_travels_in_a_cookie_alone(self, site: Site) -> None:
+        visitor = site.visitor()
+        visitor.ask("put", a=1)
+        secret, nobody = visitor.jar[site.sessions.cookie.name], site.visitor()
+        assert nobody.send("/read", headers={HEADER: secret}).value["new"]
+        assert nobody.send(f"/read?jsessionid={secret}").value["new"]
+        assert nobody.send("/read", headers={"Client-Cert": secret, "Authorization": f"Bearer {secret}"}).value["new"]
+
+    def test_an_id_in_a_header_is_told_when_it_is_new_and_found_when_it_comes(self, served: Serve) -> None:
+        client = served(tracking=["header"]).visitor()
+        answer = client.send("/put?a=1", headers={HEADER: ""})
+        [secret] = answer.all(HEADER)
+        assert (len(secret), answer.cookies, answer.all("cache-control")) == (43, {}, ["no-store"])
+        answer = client.send("/read", headers={HEADER: secret})
+        assert (answer.value["data"], answer.all(HEADER), answer.all("vary")) == ({"a": "1"}, [], ["X-Session-Id"])
+
+    def test_a_sign_in_and_an_end_are_told_in_the_header(self, served: Serve) -> None:
+        client = served(tracking=["header"]).visitor()
+        [first] = client.send("/put?a=1", headers={HEADER: ""}).all(HEADER)
+        [second] = client.send("/log_in?user=alice", headers={HEADER: first}).all(HEADER)
+        assert client.send("/read", headers={HEADER: first}).value["new"]
+        assert client.send("/read", headers={HEADER: second}).value["principal"] == "alice"
+        assert client.send("/end", headers={HEADER: second}).all(HEADER) == [""]
+        assert client.send("/read", headers={HEADER: second}).value["new"]
+
+    def test_a_visitor_without_cookies_is_followed_by_urls(self, served: Serve) -> None:
+        site = served(tracking=["cookie", "url"])
+        answer = site.visitor().ask("link", to="/put?a=1")
+        url = answer.value
+        assert url.startswith("/put;jsessionid=")
+        assert answer.all("cache-control") == ["no-store"]
+        nobody = site.visitor()
+        assert nobody.send(url, keep=False).status == 200
+        answer = nobody.send(url.replace("/put", "/read"), keep=False)
+        assert answer.value["data"] == {"linked": True, "a": "1"}
+        assert answer.all("referrer-policy") == ["no-referrer"]
+        assert nobody.send("/read").value["new"]
+
+    def test_a_visitor_with_cookies_needs_no_urls(self, served: Serve) -> None:
+        visitor = served(tracking=["cookie", "url"]).visitor()
+        visitor.ask("count")
+        visitor.ask("log_in", user="alice")
+        assert visitor.ask("read").value["principal"] == "alice"
+        assert visitor.ask("end").status == 200
+        assert visitor.ask("count").value == 1
