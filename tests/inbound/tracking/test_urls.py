@@ -230,16 +230,16 @@ async def test_by_age_the_id_is_replaced_where_a_cookie_tells_the_new_one(make: 
 @pytest.mark.parametrize(
     ("given", "sent"),
     [
-        ([], ["no-referrer"]),
-        ([(b"Referrer-Policy", b"strict-origin-when-cross-origin")], ["no-referrer"]),
-        ([(b"referrer-policy", b"unsafe-url")], ["no-referrer"]),
-        ([(b"referrer-policy", b"no-referrer, unsafe-url")], ["no-referrer"]),
-        ([(b"referrer-policy", b"same-origin")], ["no-referrer"]),
+        ([], ["strict-origin"]),
+        ([(b"Referrer-Policy", b"strict-origin-when-cross-origin")], ["strict-origin"]),
+        ([(b"referrer-policy", b"unsafe-url")], ["strict-origin"]),
+        ([(b"referrer-policy", b"no-referrer, unsafe-url")], ["strict-origin"]),
+        ([(b"referrer-policy", b"same-origin")], ["strict-origin"]),
         ([(b"referrer-policy", b"no-referrer")], ["no-referrer"]),
         ([(b"referrer-policy", b"Strict-Origin")], ["Strict-Origin"]),
     ],
 )
-async def test_a_page_whose_url_has_an_id_tells_no_referrer(
+async def test_a_page_whose_url_has_an_id_tells_nobody_its_path_and_its_own_forms_its_origin(
     make: Make, given: list[tuple[bytes, bytes]], sent: list[str]
 ) -> None:
     walker = Walker(make(skip=["/static/"]))

@@ -73,7 +73,7 @@ def test_a_url_tracks_and_the_application_sees_none_of_it(closing: list[Sessions
     assert (client.seen["PATH_INFO"], client.seen["RAW_URI"]) == ("/next", "/next?q=1")
     assert client.seen["REQUEST_URI"] == "http://shop.example/next"
     assert link[17:60] not in repr(client.seen)
-    assert client.told("referrer-policy") == ["no-referrer"]
+    assert client.told("referrer-policy") == ["strict-origin"]
     assert client.told("cache-control") == ["no-store"]
 
 

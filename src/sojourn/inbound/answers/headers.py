@@ -60,7 +60,8 @@ def _discreet(headers: Headers) -> Headers:
     if policies and policies <= _PATHLESS:
         return headers
     kept = [header for header in headers if header[0].lower() != b"referrer-policy"]
-    return [*kept, (b"referrer-policy", b"no-referrer")]
+    # Not `no-referrer`: forms would come with `Origin: null` (Fetch §3.1), and be refused by whoever compares it.
+    return [*kept, (b"referrer-policy", b"strict-origin")]
 
 
 def as_bytes(headers: Iterable[tuple[str, str]]) -> Headers:
