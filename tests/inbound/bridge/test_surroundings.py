@@ -26,12 +26,13 @@ for act in (lambda: Bridge(sessions), lambda: wait(sessions.close())):
         print(error)
 """
 
-WITHOUT_THREADS = """
-from gevent import monkey
-monkey.patch_all(thread=False)
+IMPORTED = """
+import gevent.monkey
 from sojourn import Sessions
 from sojourn.inbound.bridge import Bridge, wait
-Bridge(Sessions())
+sessions = Sessions()
+Bridge(sessions)
+wait(sessions.find())
 """
 
 
@@ -43,23 +44,32 @@ def run(program: str) -> str:
     return told.stdout
 
 
-def test_a_process_that_gevent_has_patched_is_refused_at_once() -> None:
-    lines = run(PATCHED).splitlines()
+@pytest.mark.parametrize(
+    ("patch", "named"),
+    [
+        ("all()", "threading"),
+        ("all(thread=False)", "queue"),
+        ("all(thread=False, queue=False)", "select"),
+        ("socket()", "socket"),
+    ],
+)
+def test_a_process_that_gevent_has_patched_is_refused_at_once(patch: str, named: str) -> None:
+    lines = run(PATCHED.replace("all()", patch)).splitlines()
     assert len(lines) == 2
     assert len(set(lines)) == 1
-    assert lines[0].startswith("gevent has patched threading")
+    assert lines[0].startswith(f"gevent has patched {named}, ")
     assert "gthread" in lines[0]
 
 
-def test_a_process_whose_threads_gevent_left_alone_is_served() -> None:
-    assert run(WITHOUT_THREADS) == ""
+def test_a_process_that_has_gevent_and_patched_nothing_is_served() -> None:
+    assert run(IMPORTED) == ""
 
 
 def test_a_process_that_eventlet_has_patched_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     patcher = ModuleType("eventlet.patcher")
     patcher.is_monkey_patched = lambda name: name == "thread"  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "eventlet.patcher", patcher)
-    with pytest.raises(SettingError, match="eventlet has patched threading"):
+    with pytest.raises(SettingError, match="eventlet has patched thread,"):
         Bridge(Sessions())
 
 

@@ -65,6 +65,25 @@ def test_who_waits_gets_what_is_returned_and_what_is_raised() -> None:
         wait(fail(ZeroDivisionError("by hand")))
 
 
+@pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+def test_what_ends_a_program_is_for_who_waits_and_does_not_end_the_loop(raised: type[BaseException]) -> None:
+    async def end() -> None:
+        raise raised
+
+    with pytest.raises(raised):
+        wait(end())
+    assert wait(answer(1)) == 1
+
+
+def test_whatever_can_be_awaited_is_waited_for(asked: Asked) -> None:
+    with asked.request() as session:
+        session["a"] = 1
+        assert wait(session.save()) is None  # as in async code, by mistake
+    with pytest.raises(TypeError, match="await"):
+        wait(1)  # type: ignore[arg-type]
+    assert wait(answer(1)) == 1
+
+
 def test_threads_that_wait_at_once_get_what_is_theirs() -> None:
     with ThreadPoolExecutor(16) as threads:
         assert list(threads.map(lambda number: wait(answer(number)), range(200))) == [*range(200)]

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, copy_context
 from multiprocessing.util import Finalize
 from typing import Any, Generic, TypeVar, cast
@@ -22,7 +22,7 @@ T = TypeVar("T")
 PATIENCE = 10.0  # seconds for what is closed at the end of a process: a supervisor kills who takes longer
 
 
-def wait(work: Coroutine[Any, Any, T], *, context: Context | None = None) -> T:
+def wait(work: Awaitable[T], *, context: Context | None = None) -> T:
     """Run `work` in the event loop of this process, and return what it returns or raise what it raises.
 
     For sync code that asks `Sessions` something: `wait(sessions.find(principal="alice"))`. The loop begins with the
@@ -33,9 +33,11 @@ def wait(work: Coroutine[Any, Any, T], *, context: Context | None = None) -> T:
     try:
         loop = _begun()
     except BaseException:
-        work.close()
+        if isinstance(work, Coroutine):
+            work.close()
         raise
-    call = _Call(work, context if context is not None else copy_context())
+    task: Coroutine[Any, Any, T] = work if isinstance(work, Coroutine) else _awaiting(work)
+    call = _Call(task, context if context is not None else copy_context())
     try:
         loop.call_soon_threadsafe(call.begin)
         return call.wait()
@@ -43,6 +45,10 @@ def wait(work: Coroutine[Any, Any, T], *, context: Context | None = None) -> T:
         if not call.over:  # a signal's handler raised it
             loop.call_soon_threadsafe(call.give_up)
         raise
+
+
+async def _awaiting(work: Awaitable[T]) -> T:
+    return await work
 
 
 def at_exit(act: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -107,7 +113,9 @@ def _begun() -> asyncio.AbstractEventLoop:
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
-    loop.run_forever()
+    while True:
+        with contextlib.suppress(SystemExit, KeyboardInterrupt):  # that work raised: they are for who waits for it
+            loop.run_forever()
 
 
 def _finish(pid: int) -> None:

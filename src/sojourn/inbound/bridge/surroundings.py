@@ -12,11 +12,12 @@ __all__ = ["check"]
 
 def check() -> None:
     """Raise `SettingError` where a thread of ours would not run while a request waits for it."""
-    for package, module in (("gevent", "gevent.monkey"), ("eventlet", "eventlet.patcher")):
+    for package, module, ask in _PATCHING:
         patching: Any = sys.modules.get(module)
-        if patching is not None and _patched(patching):
+        patched = [name for name in _NEEDED if patching is not None and getattr(patching, ask)(name)]
+        if patched:
             raise SettingError(
-                f"{package} has patched threading, so no event loop can run beside the requests; use threads instead, "
+                f"{package} has patched {patched[0]}, so no event loop can run beside the requests; use threads, "
                 "as in gunicorn --worker-class gthread --threads 8"
             )
     uwsgi: Any = sys.modules.get("uwsgi")  # there only within its own processes
@@ -24,9 +25,11 @@ def check() -> None:
         raise SettingError("uWSGI runs no threads of the application's; start it with --enable-threads")
 
 
-def _patched(patching: Any) -> bool:
-    ask = getattr(patching, "is_module_patched", None)
-    return bool(ask("threading") if ask is not None else patching.is_monkey_patched("thread"))
+_PATCHING = (
+    ("gevent", "gevent.monkey", "is_module_patched"),
+    ("eventlet", "eventlet.patcher", "is_monkey_patched"),
+)
+_NEEDED = ("threading", "thread", "queue", "select", "socket")  # what a loop in a thread is made of
 
 
 def _text(name: str | bytes) -> str:
