@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any
 
 from sojourn.core.session import Stage
 from sojourn.errors import SojournError, StoreError
 from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
+from sojourn.inbound.lasting import Attendance
 from sojourn.inbound.sessions import Sessions
-from sojourn.inbound.tracking.request import RequestDefaults
+from sojourn.inbound.tracking.request import Request, RequestDefaults
 from sojourn.inbound.tracking.rewriting import Parameters, Rewriting
 
 __all__ = ["SessionMiddleware", "request_of"]
@@ -49,7 +50,7 @@ class SessionMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self._lifespan(scope, receive, send)
             return
-        answer = _Answer(self.sessions, scope, send)
+        answer = _Answer(self.sessions, scope, receive, send)
         try:
             if not answer.recall():
                 await answer.open()
@@ -59,11 +60,14 @@ class SessionMiddleware:
         scope["session"] = session = answer.session
         try:
             skipped = session.stage is Stage.SKIPPED and session.track is None
+            receive = answer.receive if answer.lasting and not skipped else receive
             await self.app(scope, receive, send if skipped else answer.send)
             if not answer.over:
                 await answer.finish(failed=False)
         except BaseException as error:
             await answer.finish(failed=True)
+            if answer.attendance is not None and answer.attendance.caused(error):
+                return  # it was told that the connection is over, as when a visitor leaves
             if answer.started or not isinstance(error, SojournError) or error.status_hint == FAULT:
                 raise
             await answer.refuse(error)  # the application leaves it to us
@@ -163,22 +167,41 @@ def request_of(scope: Scope, sessions: Sessions) -> Request:
     return _Request(scope) if rewriting is None else _RewrittenRequest(scope, rewriting)
 
 
+def _tells_events(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether an answer is a stream of server-sent events."""
+    for name, value in headers:
+        if name == b"content-type":
+            return value.startswith(b"text/event-stream")
+    return False
+
+
 class _Answer(Visit):
     """The answer to one request, on its way out through the session's commit."""
 
-    def __init__(self, sessions: Sessions, scope: Scope, send: Send) -> None:
+    def __init__(self, sessions: Sessions, scope: Scope, receive: Receive, send: Send) -> None:
         super().__init__(sessions, request_of(scope, sessions))
         self.lasting = scope["type"] == "websocket"
+        self._receive = receive
         self._send = send
+
+    def receive(self) -> Awaitable[Message]:
+        """What comes over a WebSocket."""
+        return self._receive() if self.attendance is None else self._hear(self.attendance)
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass a message on, and the first one through the commit. No coroutine for what needs none."""
         if self.started or message["type"] not in _STARTS:
+            if self.attendance is not None:
+                return self._send_more(message, self.attendance)
             return self._drop() if self.refused else self._send(message)
         if not self.passes():
             return self._start(message)
         if self.session.looked or self.session.track is not None:
             message = {**message, "headers": self.passed(message.get("headers") or ())}
+            if _tells_events(message["headers"]):
+                self._attend_stream()
+        if self.lasting:
+            self._attend_socket(message)
         return self._send(message)
 
     async def _start(self, message: Message) -> None:
@@ -189,7 +212,31 @@ class _Answer(Visit):
                 raise
             await self.refuse(error)
         else:
+            if self.lasting:
+                self._attend_socket(message)
+            elif _tells_events(headers):
+                self._attend_stream()
             await self._send({**message, "headers": headers})
+
+    def _attend_socket(self, message: Message) -> None:
+        if message["type"] == "websocket.accept":
+            self.attend(lambda code: self._send({"type": "websocket.close", "code": code, "reason": ""}))
+
+    def _attend_stream(self) -> None:
+        self.attend(lambda _: self._send({"type": "http.response.body", "body": b"", "more_body": False}))
+
+    async def _hear(self, attendance: Attendance) -> Message:
+        message = await attendance.hear(self._receive)
+        if message is None:
+            code = self.sessions.attending.sockets.close_code
+            return {"type": "websocket.disconnect", "code": code, "reason": ""}
+        return message
+
+    async def _send_more(self, message: Message, attendance: Attendance) -> None:
+        attendance.sent()
+        if message["type"] == "websocket.close" or not message.get("more_body", True):
+            attendance.stop()
+        await self._send(message)
 
     async def _drop(self) -> None:
         """Swallow what is left of an answer that was replaced."""

@@ -30,6 +30,7 @@ from sojourn.inbound.keeping.rules import (
     near_of,
 )
 from sojourn.inbound.keeping.searching import Searching
+from sojourn.inbound.lasting import Attending, Sockets
 from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.moving import Predecessor
 from sojourn.inbound.moving.takeover import Takeover
@@ -77,6 +78,7 @@ class Sessions(Opening, Searching, Fitting):
         limit: Limit | None = None,
         takes_over: Sequence[Predecessor] = (),
         sweep: Sweep | None = None,
+        sockets: Sockets | None = None,
         outage: Outage = "fail",
         tracking: Sequence[Way] = ("cookie",),
         rewriting: Rewriting | None = None,
@@ -112,6 +114,7 @@ class Sessions(Opening, Searching, Fitting):
         - `takes_over`: whose sessions go on here, for visitors who still come with another library's cookie (see
           `sojourn.inbound.moving`).
         - `sweep`: when expired sessions are removed (see `Sweep`).
+        - `sockets`: what becomes of open WebSockets, and streams of events, of a session (see `Sockets`).
         - `outage`: what visitors get while the store is away (see `OutageStore`).
         - `tracking`: the ways in which an id may travel, of `"cookie"`, `"url"`, `"header"` (`X-Session-Id`) and
           `"certificate"`: where a request carries two sessions, the way that comes first is followed. A new session is
@@ -160,6 +163,15 @@ class Sessions(Opening, Searching, Fitting):
         self._connect(inner, outer, rules, shares=share_id)
         self._owners = owners_of(identity, strangers)
         self._takeover = Takeover(self.store, rules, self.cookie, takes_over, self._listeners) if takes_over else None
+        check_kinds(sockets=(sockets := Sockets() if sockets is None else sockets))
+        self.attending = Attending(
+            sockets=sockets,
+            store=self.store,
+            touch=self._commits.touches.add,
+            clock=clock,
+            always=self.touches_always,
+            dropped=self._tell_of_loss,
+        )
 
     def _connect(self, inner: Store, outer: Outer, rules: Rules, *, shares: bool) -> None:
         self._rules = rules

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import cast
 
 from sojourn.core.keeper import Keeper
 from sojourn.core.session import Session, Stage
 from sojourn.errors import Contradiction, SessionError, SojournError, StoreError
 from sojourn.inbound.answers.headers import told, tracked, varied
+from sojourn.inbound.lasting import Attendance
 from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.tracking.cookies import Headers
 from sojourn.inbound.tracking.request import Request
@@ -34,6 +35,8 @@ class Visit:
     """Whether another answer has taken the place of the application's: nothing more is stored."""
     lasting = False
     """Whether it lasts for as long as the visitor likes, as a WebSocket does: its end is a use of the session, too."""
+    attendance: Attendance | None = None
+    """Looks after what lasts, where that has a session."""
     _failed = False
 
     def __init__(self, sessions: Sessions, request: Request) -> None:
@@ -110,6 +113,8 @@ class Visit:
 
     async def finish(self, *, failed: bool) -> None:
         """Carry out what came after the answer had started, or without any. `failed`: the application raised."""
+        if self.attendance is not None:
+            self.attendance.stop()
         if self.refused:
             return
         self.session.advance(Stage.STARTED)
@@ -120,6 +125,13 @@ class Visit:
             if not failed:
                 raise
 
+    def attend(self, close: Callable[[int], Awaitable[None]]) -> None:
+        """Look after a connection that has been accepted, and lasts. `close`: ends it, with a code if it takes one."""
+        if self.session.record is not None:
+            self.attendance = Attendance(self.sessions.attending, self.session, self.sessions.lifetime, close)
+
     def close(self) -> None:
         """The request is over: the session refuses further use."""
+        if self.attendance is not None:
+            self.attendance.stop()
         self.sessions.close_session(self.session)

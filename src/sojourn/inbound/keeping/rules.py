@@ -12,6 +12,7 @@ from sojourn.core.lifetime import Clock, Lifetime
 from sojourn.core.record import is_text
 from sojourn.errors import SettingError
 from sojourn.inbound.ending import Limit, Sweep
+from sojourn.inbound.lasting import Sockets
 from sojourn.store.base import Admits, Store, Watches, power
 from sojourn.store.behind import Behind
 from sojourn.store.near import Near
@@ -63,6 +64,7 @@ _KINDS: dict[str, tuple[type, str]] = {
     "limit": (Limit, "a Limit"),
     "near": (Near, "a Near, None for no near cache, or 'remote'"),
     "sweep": (Sweep, "a Sweep"),
+    "sockets": (Sockets, "a Sockets"),
     "write": (Behind, "a Behind"),
     "store": (Store, "an address such as sqlite:///sessions.db, or a Store"),
 }
