@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
-from tests.fixtures.aiohttp_server import serve_aiohttp
 from tests.frameworks.apps import aiohttp
+from tests.frameworks.servers.aiohttp import serve_aiohttp
 from tests.frameworks.serving import OverStores
 
 from sojourn import Sessions

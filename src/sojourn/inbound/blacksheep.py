@@ -21,6 +21,7 @@ __all__ = ["BlackSheepSession", "setup"]
 Handler = Callable[[Request], Awaitable[Response]]
 
 _FAILED = "sojourn.failed"  # in `scope`: what BlackSheep is not to answer
+_LEFT = "sojourn.left"  # in `scope`: that the visitor has closed the socket
 
 
 def setup(app: Application, sessions: Sessions, *, patience: float = math.inf) -> None:
@@ -33,10 +34,7 @@ def setup(app: Application, sessions: Sessions, *, patience: float = math.inf) -
     served = SessionMiddleware(_telling(app.__call__), sessions, patience=patience)
 
     async def serve(_app: Application, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await served(scope, receive, send)
-        except _SocketFailed:
-            """BlackSheep has told the log, and closed the socket."""
+        await served(scope, receive, send)
 
     async def carry(request: Request, handler: Handler) -> Response:
         scope: Any = request.scope
@@ -44,10 +42,12 @@ def setup(app: Application, sessions: Sessions, *, patience: float = math.inf) -
         try:
             return await handler(request)
         except WebSocketDisconnectError:
+            scope[_LEFT] = True
             raise
         except Exception as error:
             if isinstance(request, WebSocket):
-                scope[_FAILED] = _SocketFailed()
+                if not sessions.stores(failed=True):
+                    scope["session"].revert()  # BlackSheep closes the socket: that would pass for the end of a good one
                 raise
             if not isinstance(error, SojournError) or error.status_hint == FAULT or _handled(app, error):
                 raise
@@ -80,23 +80,18 @@ class BlackSheepSession(Session):
         return not self.pristine
 
 
-class _SocketFailed(Exception):
-    """The handler of a WebSocket raised."""
-
-
 def _telling(
     app: Callable[[Scope, Receive, Send], Awaitable[None]],
 ) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """`app`, raising what it failed with: it answers errors itself, and they would pass for answers."""
+    """`app`, raising what it is not to answer in the place of that answer."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         async def sending(message: Message) -> None:
-            if _FAILED in scope and scope["type"] == "http":
+            if _FAILED in scope:
                 raise scope[_FAILED]
-            await send(message)
+            if _LEFT not in scope:  # or the server would tell of a failure, when BlackSheep closes what is closed
+                await send(message)
 
         await app(scope, receive, sending)
-        if _FAILED in scope:
-            raise scope[_FAILED]
 
     return serve

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, NoReturn
 
 import litestar.middleware.session
+from litestar import Litestar
 from litestar.config.app import AppConfig
 from litestar.exceptions import WebSocketDisconnect
 from litestar.middleware.base import DefineMiddleware
@@ -17,7 +18,7 @@ from litestar.utils.scope.state import ScopeState
 
 from sojourn import errors
 from sojourn.core.session import Session
-from sojourn.errors import SettingError, SojournError
+from sojourn.errors import SojournError
 from sojourn.inbound.answers.refusals import FAULT
 from sojourn.inbound.asgi import SessionMiddleware
 from sojourn.inbound.sessions import Sessions
@@ -29,7 +30,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_FAILED = "sojourn.failed"  # in `scope`
+_FAILED = "sojourn.failed"  # in `scope`: that the handler of a WebSocket raised
+_LEFT = "sojourn.left"  # in `scope`: that the visitor has closed the socket
 _STARTS = ("http.response.start", "websocket.accept")
 
 
@@ -48,12 +50,8 @@ class SessionConfig(InitPlugin, BaseBackendConfig[Any]):
         """`sessions`: shared with whoever else needs it.
 
         `exclude`: patterns of paths without a session; `skip` of `Sessions` takes beginnings. `patience`: seconds for
-        which the start may be put off while the store is away. Raises `SettingError` where `tracking` holds `"url"`.
+        which the start may be put off while the store is away.
         """
-        if sessions.rewriting is not None:
-            raise SettingError(
-                'tracking holds "url", and Litestar routes before its plugins: serve SessionMiddleware(app, sessions)'
-            )
         self.sessions = sessions
         self.key = sessions.cookie.name
         self.exclude = exclude
@@ -83,8 +81,12 @@ class SessionConfig(InitPlugin, BaseBackendConfig[Any]):
     def _backend_class(self, config: SessionConfig) -> SessionConfig:  # type: ignore[override]
         return config  # for `SessionAuth`, which hands it on to the middleware
 
-    async def _start(self) -> None:
+    async def _start(self, app: Litestar) -> None:
         await self.sessions.start(patience=self._patience)
+        handler: Any = app.asgi_handler
+        if self.sessions.rewriting is not None and not isinstance(handler, SessionMiddleware):
+            # Before the application routes by the URL; once, however often it is started.
+            app.asgi_handler = SessionMiddleware(handler, self.sessions)  # type: ignore[assignment]
 
 
 class _Layer(litestar.middleware.session.SessionMiddleware[Any]):
@@ -93,6 +95,7 @@ class _Layer(litestar.middleware.session.SessionMiddleware[Any]):
     def __init__(self, app: ASGIApp, backend: SessionConfig) -> None:
         super().__init__(app, backend)
         self._app: Any = app
+        self._sessions = backend.sessions
         self._outer = SessionMiddleware(self._serve, backend.sessions)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -100,10 +103,7 @@ class _Layer(litestar.middleware.session.SessionMiddleware[Any]):
         if isinstance(scope.get("session"), Session):
             await self._serve(scope, receive, send)
             return
-        try:
-            await self._outer(scope, receive, send)
-        except _SocketFailed:
-            """Litestar has told the log, and closed the socket."""
+        await self._outer(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         session: Session = scope["session"]
@@ -112,24 +112,21 @@ class _Layer(litestar.middleware.session.SessionMiddleware[Any]):
         async def sending(message: Message) -> None:
             if message["type"] in _STARTS:
                 _settle(scope, session)
-            await send(message)
+            if _LEFT not in scope:  # or the server would tell of a failure, when Litestar closes what is closed
+                await send(message)
 
         try:
             await self._app(scope, receive, sending)
         finally:
             _settle(scope, session)
-        if _FAILED in scope:
-            raise _SocketFailed
-
-
-class _SocketFailed(Exception):
-    """The handler of a WebSocket raised."""
+        if _FAILED in scope and not self._sessions.stores(failed=True):
+            session.revert()
 
 
 async def _note(error: Exception, scope: Any) -> None:
     """Remember what Litestar catches: it closes the socket, and that would pass for the end of a good one."""
-    if scope["type"] == "websocket" and not isinstance(error, WebSocketDisconnect):
-        scope[_FAILED] = True
+    if scope["type"] == "websocket":
+        scope[_LEFT if isinstance(error, WebSocketDisconnect) else _FAILED] = True
 
 
 def _id_of(session: Session) -> str:

@@ -24,7 +24,7 @@ from sojourn.inbound.bridge import Bridge
 from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.wsgi import request_of
 
-__all__ = ["PyramidSession", "SessionFactory", "setup", "tween"]
+__all__ = ["PyramidSession", "session_factory", "setup", "tween"]
 
 Handler = Callable[[Request], Response]
 
@@ -34,8 +34,17 @@ _FLASH, _TOKEN = "_f_", "_csrft_"  # as Pyramid's own sessions name them
 
 def setup(config: Configurator, sessions: Sessions) -> None:
     """Give every request of an application its session, in place of `config.set_session_factory(…)`."""
-    config.set_session_factory(SessionFactory(sessions))
+    config.set_session_factory(session_factory(sessions))
     config.add_tween(f"{__name__}.tween")
+
+
+def session_factory(sessions: Sessions) -> Callable[[Request], PyramidSession]:
+    """A session factory alone: it finds the session of a request, and stores it when the response has been made.
+
+    Without the tween that `setup` adds, a session is opened when it is first looked at, which has to be before the body
+    is made; and what it raises while the store is away is the application's to answer.
+    """
+    return _Side(sessions)
 
 
 @implementer(ISession)
@@ -95,15 +104,10 @@ class PyramidSession(Session):
             self.end()
 
 
-class SessionFactory:
-    """Finds the session of a request. What was done with it is stored when the response has been made.
-
-    Without the tween that `setup` adds, a session is opened when it is first looked at, which has to be before the body
-    is made; and what it raises while the store is away is the application's to answer.
-    """
+class _Side:
+    """What is done with each request: finds its session, and stores what was done with it."""
 
     def __init__(self, sessions: Sessions) -> None:
-        """`sessions`: of the application."""
         self.sessions = sessions
         sessions.shape(PyramidSession)
         self._bridge = Bridge(sessions)
@@ -157,16 +161,16 @@ class SessionFactory:
 
 def tween(handler: Handler, registry: Registry) -> Handler:
     """Opens the session of each request before it is routed, and answers what the application does not answer."""
-    factory: SessionFactory = registry.getUtility(ISessionFactory)
+    side: _Side = registry.getUtility(ISessionFactory)
 
     def serve(request: Request) -> Response:
         try:
-            factory(request)
+            side(request)
             return handler(request)
         except SojournError as error:
             if error.status_hint == FAULT:
                 raise
-            factory.fail(request)
+            side.fail(request)
             response = Response()
             _replace(response, error)
             return response

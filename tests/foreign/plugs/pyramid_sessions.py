@@ -9,7 +9,7 @@ import tests.test_session  # type: ignore[import-not-found]  # Pyramid's
 
 from sojourn import Cookie, Session, Sessions
 from sojourn.inbound.bridge import wait
-from sojourn.inbound.pyramid import SessionFactory
+from sojourn.inbound.pyramid import session_factory
 from sojourn.store.memory import MemoryStore
 
 
@@ -22,7 +22,7 @@ class TestPyramid(tests.test_session.SharedCookieSessionTests, unittest.TestCase
 
     def _makeOne(self, request: Any, **_: Any) -> Session:  # noqa: N802 - as it is called there
         request.environ["HTTP_COOKIE"] = "; ".join(f"{name}={value}" for name, value in request.cookies.items())
-        return SessionFactory(self._sessions())(request)
+        return session_factory(self._sessions())(request)
 
     def _serialize(self, value: Any) -> str:
         if not isinstance(value, tuple):

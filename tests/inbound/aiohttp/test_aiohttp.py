@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
-from tests.fixtures.aiohttp_server import serve_aiohttp
-from tests.fixtures.resting import rest
 from tests.fixtures.watched import WatchedStore, fails
+from tests.frameworks.servers.aiohttp import serve_aiohttp
+from tests.inbound.resting import rest
 
 from sojourn import Cookie, Sessions
 from sojourn.errors import SettingError

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pyramid.config import Configurator
 from pyramid.csrf import get_csrf_token, new_csrf_token
-from pyramid.interfaces import ISession, ISessionFactory
+from pyramid.interfaces import ISession
 from pyramid.request import Request
 from pyramid.response import FileResponse, Response
 from tests.fixtures.watched import WatchedStore, fails
@@ -22,7 +22,7 @@ from zope.interface.verify import verifyObject
 from sojourn import Session, Sessions
 from sojourn.core.events import IdRenewed, SessionEnded
 from sojourn.errors import StoreUnavailable
-from sojourn.inbound.pyramid import SessionFactory, setup
+from sojourn.inbound.pyramid import session_factory, setup
 from sojourn.store.memory import MemoryStore
 from sojourn.testing.app.client import Visitor
 
@@ -291,11 +291,10 @@ def test_the_factory_alone_does_for_applications_that_answer_failures_themselves
     sessions: Sessions, store: WatchedStore
 ) -> None:
     with Configurator() as config:
-        config.set_session_factory(SessionFactory(sessions))
+        config.set_session_factory(session_factory(sessions))
         config.add_route("count", "/count")
         config.add_view(count, route_name="count", renderer="json")
         app = config.make_wsgi_app()
-        assert isinstance(config.registry.getUtility(ISessionFactory), SessionFactory)
     with serve_wsgi(app) as url:
         visitor = Visitor(url)
         assert [visitor.ask("count").value for _ in range(2)] == [1, 2]
