@@ -117,15 +117,24 @@ class Answer:
         closers_of(response).append(self._close)
         return True
 
+    @property
+    def done(self) -> bool:
+        """Whether nothing has been done with the session since it was carried out: the view had returned by then."""
+        return self.visit.started or self.visit.refused
+
+    def close(self) -> None:
+        """It is over, and nothing is left to be carried out."""
+        self._over = True
+        self.visit.close()
+        self._store.leave()
+
     async def afinish(self, *, failed: bool) -> None:
         """It is over."""
-        self._over = True
         try:
             if not self.visit.over:
                 await self.visit.finish(failed=failed)
         finally:
-            self.visit.close()
-            self._store.leave()
+            self.close()
 
     def finish(self, *, failed: bool) -> None:
         """As `afinish`, in sync code."""

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from http.cookies import Morsel
 from typing import Any
 
 __all__ = ["Line"]
+
+
+@lru_cache(maxsize=64)  # most lines differ in nothing but the value
+def _parts(attributes: str) -> dict[str, Any]:
+    """Those that `http.cookies` knows, as it has them."""
+    pairs = (attribute.partition("=") for attribute in attributes.split("; "))
+    return {name: value or True for name, _, value in pairs if Morsel().isReservedKey(name)}
 
 
 class Line(Morsel[str]):
@@ -21,13 +29,10 @@ class Line(Morsel[str]):
 
     def _read(self, line: str) -> None:
         self.line = line
-        pair, *attributes = line.split("; ")
+        pair, _, attributes = line.partition("; ")
         name, _, value = pair.partition("=")
         self.set(name, value, value)
-        for attribute in attributes:
-            name, _, text = attribute.partition("=")
-            if self.isReservedKey(name):
-                self[name] = text or True  # as http.cookies does
+        self.update(_parts(attributes))
 
     def OutputString(self, attrs: Any = None) -> str:  # noqa: ARG002, N802 - as it is called there
         """As `Morsel`."""

@@ -59,7 +59,9 @@ class SessionMiddleware(middleware.SessionMiddleware):
         except BaseException:
             answer.finish(failed=True)
             raise
-        if not answer.streams(response):
+        if answer.done and not response.streaming:
+            answer.close()
+        elif not answer.streams(response):
             answer.finish(failed=False)
         return response
 
@@ -82,7 +84,9 @@ class SessionMiddleware(middleware.SessionMiddleware):
         except BaseException:
             await answer.afinish(failed=True)
             raise
-        if not answer.streams(response):
+        if answer.done and not response.streaming:
+            answer.close()
+        elif not answer.streams(response):
             await answer.afinish(failed=False)
         return cast("HttpResponseBase", response)
 
