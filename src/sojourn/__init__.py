@@ -6,6 +6,7 @@ from sojourn.core.lifetime import Lifetime
 from sojourn.core.session import Session
 from sojourn.inbound.ending.limit import Limit
 from sojourn.inbound.ending.sweeping import Sweep
+from sojourn.inbound.lasting.sockets import Sockets
 from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.tracking.certificates import Certificate
 from sojourn.inbound.tracking.rewriting import Rewriting
@@ -22,6 +23,7 @@ __all__ = [
     "Rewriting",
     "Session",
     "Sessions",
+    "Sockets",
     "Sweep",
     "transient",
 ]

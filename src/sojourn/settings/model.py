@@ -16,6 +16,7 @@ from sojourn.core.cookies import Cookie
 from sojourn.core.lifetime import Lifetime
 from sojourn.inbound.ending import Limit, Sweep
 from sojourn.inbound.keeping.checking import Check
+from sojourn.inbound.lasting import Sockets
 from sojourn.inbound.opening.owners import Strangers
 from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.tracking.certificates import Certificate
@@ -53,6 +54,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     contents: Literal["changed", "read", "all"] | UnsetType = UNSET
     limit: Limit | UnsetType | None = UNSET
     sweep: Sweep | UnsetType = UNSET
+    sockets: Sockets | UnsetType = UNSET
     outage: Outage | UnsetType = UNSET
     tracking: tuple[Way, ...] | UnsetType = UNSET
     rewriting: Rewriting | UnsetType = UNSET

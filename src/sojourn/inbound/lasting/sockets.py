@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, get_args
-
-import msgspec
 
 from sojourn.core.lifetime import GRACE
 from sojourn.errors import SettingError
@@ -18,7 +17,8 @@ _LONGEST = GRACE / 2  # so that an id that was renewed elsewhere is followed bef
 _NORMAL, _PRIVATE = 1000, range(3000, 5000)  # RFC 6455 §7.4: what an application may close with
 
 
-class Sockets(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Sockets:
     """What becomes of open WebSockets, and streams of server-sent events, of a session. Raises `SettingError`.
 
     It concerns connections that have looked at their session; with `touch="always"`, all that carry one.
