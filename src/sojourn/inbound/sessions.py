@@ -138,7 +138,6 @@ class Sessions(Opening, Searching, Fitting):
         choices = Choices(
             save=save, touch=touch, on_error=on_error, on_conflict=on_conflict, contents=contents, check=check
         )
-        self._kind = kind_of(check, secure=cookie is None or cookie.secure)
         check_names(app, skip)
         self._chosen = (cookie, lifetime)
         self.cookie = cookie if cookie is not None else Cookie()
@@ -146,6 +145,7 @@ class Sessions(Opening, Searching, Fitting):
         self.sweeping = sweep if sweep is not None else Sweep()
         inner: Store = open_store(store, clock=clock) if isinstance(store, str) else store
         check_kinds(cookie=self.cookie, lifetime=self.lifetime, sweep=self.sweeping, store=inner)
+        self._kind = kind_of(check, secure=self.cookie.secure)
         check_limit(limit, inner)
         self._app, self._skip, self._choices = app, tuple(skip), choices
         self.touches_always = touch == "always"  # read for each response by the sides
