@@ -81,8 +81,7 @@ class SessionInterface(QuartInterface):
         # A test client's `session_transaction` opens a second one, which ends with its `save_session`.
         if scope.setdefault(_OPENED, (_context(), visit))[1] is visit and isinstance(request, Websocket):
             visit.lasting = True
-            accept = partial(self._accept, app, visit, request.accept)
-            request.accept = accept  # type: ignore[method-assign]
+            _Socket(visit, request, partial(self._start, app, visit))
         return session
 
     async def save_session(
@@ -105,20 +104,6 @@ class SessionInterface(QuartInterface):
         if own and isinstance(response, Response) and isinstance(response.response, IterableBody):
             del _scope()[_OPENED]
             response.response = _Stream(response.response, visit)
-
-    async def _accept(
-        self,
-        app: Quart,
-        visit: Visit,
-        accept: Callable[..., Awaitable[None]],
-        headers: dict[str, str] | Headers | None = None,
-        subprotocol: str | None = None,
-    ) -> None:
-        """In the place of `websocket.accept`: the answer to the handshake takes the cookies along."""
-        headers = Headers(headers)
-        if not visit.started:
-            await self._start(app, visit, headers, SWITCHING)
-        await accept(headers, subprotocol)
 
     async def _start(self, app: Quart, visit: Visit, headers: Headers, status: int) -> None:
         session: MixinSession = visit.session  # type: ignore[assignment]
@@ -150,9 +135,11 @@ class SessionInterface(QuartInterface):
 
     async def _answer(self, error: SojournError) -> Response:
         """The answer to what the application does not handle itself."""
+        visit = _own_visit()
+        if visit is not None and visit.attendance is not None and visit.attendance.caused(error):
+            raise asyncio.CancelledError  # the session has ended, and the WebSocket with it
         if error.status_hint == FAULT:
             raise error
-        visit = _own_visit()
         if visit is not None:
             if not visit.over:
                 await visit.finish(failed=True)
@@ -169,6 +156,49 @@ class SessionInterface(QuartInterface):
         del scope[_OPENED]
         left = visit.lasting and isinstance(exc, asyncio.CancelledError)  # so a handler learns that the visitor has
         await _finish(visit, failed=exc is not None and not left)
+
+
+class _Socket:
+    """Stands in the place of what a WebSocket can do, so that its session goes along."""
+
+    def __init__(self, visit: Visit, socket: Websocket, start: Callable[[Headers, int], Awaitable[None]]) -> None:
+        """`start`: carries out what was done with the session before the answer to the handshake."""
+        self._visit = visit
+        self._start = start
+        self._accept, self._receive, self._send, self._close = socket.accept, socket.receive, socket.send, socket.close
+        for method in (self.accept, self.receive, self.send):
+            setattr(socket, method.__name__, method)
+
+    async def accept(self, headers: dict[str, str] | Headers | None = None, subprotocol: str | None = None) -> None:
+        """As Quart's; the cookies go along."""
+        headers = Headers(headers)
+        if self._visit.started:
+            await self._accept(headers, subprotocol)
+            return
+        await self._start(headers, SWITCHING)
+        await self._accept(headers, subprotocol)
+        self._visit.attend(self._close)
+
+    async def receive(self) -> str | bytes:
+        """As Quart's."""
+        await self.accept()
+        attendance = self._visit.attendance
+        if attendance is None:
+            return await self._receive()
+        message = await attendance.hear(self._receive)
+        if message is None:
+            raise asyncio.CancelledError  # as when the visitor leaves
+        return message
+
+    async def send(self, data: str | bytes) -> None:
+        """As Quart's."""
+        await self.accept()
+        if self._visit.attendance is not None:
+            try:
+                self._visit.attendance.sent()
+            except ConnectionAbortedError:
+                raise asyncio.CancelledError from None
+        await self._send(data)
 
 
 class _Stream(ResponseBody):

@@ -12,6 +12,7 @@ from werkzeug.datastructures import Headers
 
 from sojourn import Session, Sessions
 from sojourn.errors import OutsideRequest, ResponseStarted, StoreUnavailable
+from sojourn.inbound.lasting import Sockets
 from sojourn.inbound.quart import SessionInterface
 from sojourn.store.memory import MemoryStore
 from sojourn.testing.app.away import AwayStore
@@ -142,13 +143,14 @@ async def test_a_socket_may_begin_a_session_until_it_is_accepted(site: quart.Qua
     assert [record.principal for record in await sessions.find()] == ["alice"]
 
 
-async def shake_hands(site: quart.Quart) -> list[dict[str, Any]]:
-    """What a client gets that connects and says nothing."""
+async def shake_hands(site: quart.Quart, cookie: str = "") -> list[dict[str, Any]]:
+    """What a client gets that connects and says nothing, until the application is done."""
     messages: list[Any] = []
+    headers = [(b"host", b"shop.example"), *([(b"cookie", cookie.encode())] if cookie else [])]
     scope: Any = {
         "type": "websocket", "asgi": {"spec_version": "2.3"}, "http_version": "1.1", "scheme": "wss",
         "path": "/socket", "raw_path": b"/socket", "query_string": b"", "root_path": "", "subprotocols": [],
-        "headers": [(b"host", b"shop.example")],
+        "headers": headers,
     }  # fmt: skip
 
     async def send(message: Any) -> None:
@@ -157,8 +159,48 @@ async def shake_hands(site: quart.Quart) -> list[dict[str, Any]]:
     async def receive() -> Any:
         return await asyncio.get_running_loop().create_future()
 
-    await site(scope, receive, send)
+    async with asyncio.timeout(10):
+        await site(scope, receive, send)
     return messages
+
+
+@pytest.mark.parametrize("act", ["receive", "send", "look"])
+async def test_a_socket_is_closed_when_its_session_ends(
+    site: quart.Quart, store: AwayStore, caplog: Any, act: str
+) -> None:
+    sessions = Sessions(store, sockets=Sockets(check=0.01))
+    site.session_interface = SessionInterface(sessions)  # type: ignore[assignment]
+    left: list[BaseException] = []
+
+    @site.websocket("/socket")
+    async def socket() -> None:
+        ref = session().ref
+        quart.session["n"] = 7
+        await quart.websocket.accept()
+        await sessions.end(ref)
+        try:
+            while True:
+                if act == "receive":
+                    await quart.websocket.receive()
+                await asyncio.sleep(0.001)
+                if act == "send":
+                    await quart.websocket.send("news")
+                else:
+                    quart.session.get("n")
+        except BaseException as error:
+            left.append(error)
+            raise
+
+    visitor = site.test_client()
+    await text(visitor, "/count")
+    assert visitor.cookie_jar is not None
+    messages = await shake_hands(site, "; ".join(f"{each.name}={each.value}" for each in visitor.cookie_jar))
+    kinds = [message["type"] for message in messages if message["type"] != "websocket.send"]
+    assert (kinds, messages[-1]["code"]) == (["websocket.accept", "websocket.close"], 4401)
+    assert [type(error).__name__ for error in left] == ["SessionEnded" if act == "look" else "CancelledError"]
+    assert [record for record in caplog.records if record.exc_info] == []
+    assert await sessions.find() == []
+    await sessions.close()
 
 
 async def test_a_socket_is_refused_while_the_session_cannot_be_stored(site: quart.Quart, store: AwayStore) -> None:
