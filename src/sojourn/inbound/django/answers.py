@@ -9,6 +9,7 @@ from typing import Any
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 
 from sojourn.core.session import Stage
 from sojourn.errors import NotStorable, SojournError
@@ -74,8 +75,10 @@ class Answer:
         self._store.prepare(failed=failed)
         session = visit.session  # `flush` has put another in the place of the one that came
         if visit.passes() and not self._store.clears:
-            if session.looked or session.track is not None:
+            if session.track is not None:
                 _tell(response, visit.passed(headers_of(response)))
+            elif session.looked:
+                patch_vary_headers(response, ("Cookie",))
             return True
         self._store.complete(failed=failed)
         return False

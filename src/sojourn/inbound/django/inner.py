@@ -107,7 +107,8 @@ class Inner(Beside, SessionBase):
             session.mark_accessed()
         if session.looked and not session.ended:
             session = self._get_session()
-            values.set_lifetime(session, self._sessions, self.get_expiry_age)
+            if self._flagged or self._expiry is not None:
+                values.set_lifetime(session, self._sessions, self.get_expiry_age)
             if again:
                 self._send_again(session, failed=failed)
 
@@ -171,10 +172,11 @@ class Inner(Beside, SessionBase):
         self._session_cache = session
         if session.record is not None:
             self._expiry = values.expiry_of(session)
-            values.set_lifetime(session, self._sessions, self.get_expiry_age)
-            if self._expiry and self.get_expiry_age() <= 0:
-                session = self._replace(wait(self._sessions.load(None)))
-                self._session_key = None
+            if self._expiry is not None:
+                values.set_lifetime(session, self._sessions, self.get_expiry_age)
+                if self.get_expiry_age() <= 0:
+                    session = self._replace(wait(self._sessions.load(None)))
+                    self._session_key = None
         return session
 
     def _replace(self, session: Session) -> Session:
