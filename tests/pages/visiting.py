@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.async_api import Page
 
-__all__ = ["add", "cart", "sign_in", "sign_out", "who"]
+__all__ = ["add", "cart", "ids", "sign_in", "sign_out", "who"]
 
 
 async def add(page: Page, product: str) -> None:
@@ -26,6 +26,12 @@ async def cart(page: Page) -> dict[str, int]:
         str(await line.get_attribute("data-product")): int(await line.get_attribute("data-quantity") or 0)
         for line in lines
     }
+
+
+async def ids(page: Page) -> set[str]:
+    """What the cookies hold that carry an id."""
+    cookies = await page.context.cookies()
+    return {cookie.get("value", "") for cookie in cookies if not cookie.get("name", "").endswith("-v")}  # a version
 
 
 async def who(page: Page) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Form, Header
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -17,7 +17,8 @@ Ours = Annotated[Session, Depends(session)]
 Field = Annotated[str, Form()]
 
 
-def application(sessions: Sessions) -> FastAPI:
+def application(**options: Any) -> FastAPI:
+    sessions = Sessions(**options)
     app = FastAPI(openapi_url=None)
     app.add_middleware(SessionMiddleware, sessions=sessions)
     app.get("/", response_class=HTMLResponse)(_look)

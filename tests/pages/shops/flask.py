@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask, Response, redirect, request, session
 from tests.pages.shops.counter import DEVICES, put, render
 from werkzeug.wrappers import Response as Answer
@@ -12,7 +14,8 @@ from sojourn.inbound.devices import Devices, note
 from sojourn.inbound.flask import SessionInterface
 
 
-def application(sessions: Sessions) -> Flask:
+def application(**options: Any) -> Flask:
+    sessions = Sessions(**options)
     app = Flask("shop", static_folder=None)
     app.session_interface = SessionInterface(sessions)
     devices = Devices(sessions)

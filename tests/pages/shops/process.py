@@ -16,12 +16,11 @@ from typing import Any
 
 from tests.frameworks.serving import serve_asgi, serve_wsgi
 
-from sojourn import Sessions
 from sojourn.inbound.tracking.request import Request
 
 __all__ = ["FRAMEWORKS", "opened"]
 
-FRAMEWORKS = ["flask", "fastapi"]
+FRAMEWORKS = ["django", "flask", "fastapi"]
 ROOT = Path(__file__).parents[3]
 PATIENCE = 30.0  # seconds after which a shop is taken not to stop
 
@@ -60,7 +59,7 @@ def run(framework: str, settings: dict[str, Any]) -> None:
         settings["identity"] = by_proxy
     serve = serve_asgi if framework == "fastapi" else serve_wsgi
     application = importlib.import_module(f"tests.pages.shops.{framework}").application
-    with serve(application(Sessions(**settings))) as url:
+    with serve(application(**settings)) as url:
         print(url, flush=True)  # noqa: T201 - that is how it tells
         sys.stdin.read()
 
