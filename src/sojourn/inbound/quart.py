@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, MutableMapping
+from contextvars import copy_context
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -103,7 +104,8 @@ class SessionInterface(QuartInterface):
                 await _finish(visit)
         if own and isinstance(response, Response) and isinstance(response.response, IterableBody):
             del _scope()[_OPENED]
-            response.response = _Stream(response.response, visit)
+            kind = _EventStream if response.mimetype == "text/event-stream" else _Stream
+            response.response = kind(response.response, visit)
 
     async def _start(self, app: Quart, visit: Visit, headers: Headers, status: int) -> None:
         session: MixinSession = visit.session  # type: ignore[assignment]
@@ -222,6 +224,55 @@ class _Stream(ResponseBody):
             raise
         finally:
             await _finish(self._visit, failed=failed)
+
+
+class _EventStream(_Stream):
+    """A stream of server-sent events: it ends with its session."""
+
+    async def __aenter__(self) -> AsyncIterable[Any]:
+        self._parts = aiter(await super().__aenter__())
+        self._context = copy_context()  # one for all of its steps, as it may set variables and reset them
+        self._ended = asyncio.Event()
+        self._visit.attend(self._end)
+        return self._until_it_ends()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if isinstance(self._parts, AsyncGenerator):
+                await self._in_context(self._parts.aclose())
+        finally:
+            await super().__aexit__(kind, error, trace)
+
+    async def _until_it_ends(self) -> AsyncIterator[Any]:
+        ended = asyncio.ensure_future(self._ended.wait())
+        try:
+            while True:
+                step = self._in_context(anext(self._parts))
+                try:
+                    await asyncio.wait([step, ended], return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    step.cancel()
+                    await asyncio.wait([step])
+                try:
+                    part = step.result()
+                except (StopAsyncIteration, asyncio.CancelledError):
+                    return
+                if self._visit.attendance is not None:
+                    self._visit.attendance.sent()
+                yield part
+        finally:
+            ended.cancel()
+
+    async def _end(self, _: int) -> None:
+        self._ended.set()
+
+    def _in_context(self, step: Awaitable[Any]) -> asyncio.Task[Any]:
+        async def run() -> Any:
+            return await step
+
+        return asyncio.get_running_loop().create_task(run(), context=self._context)
 
 
 def _scope() -> MutableMapping[str, Any]:

@@ -53,6 +53,10 @@ async def held(visitor: Any) -> dict[str, Any]:
         return dict(session)
 
 
+def cookies(visitor: Any) -> dict[str, str]:
+    return {"cookie": "; ".join(f"{each.name}={each.value}" for each in visitor.cookie_jar)}
+
+
 def session() -> Session:
     proxy: Any = quart.session
     found = proxy._get_current_object()
@@ -193,13 +197,52 @@ async def test_a_socket_is_closed_when_its_session_ends(
 
     visitor = site.test_client()
     await text(visitor, "/count")
-    assert visitor.cookie_jar is not None
-    messages = await shake_hands(site, "; ".join(f"{each.name}={each.value}" for each in visitor.cookie_jar))
+    messages = await shake_hands(site, cookies(visitor)["cookie"])
     kinds = [message["type"] for message in messages if message["type"] != "websocket.send"]
     assert (kinds, messages[-1]["code"]) == (["websocket.accept", "websocket.close"], 4401)
     assert [type(error).__name__ for error in left] == ["SessionEnded" if act == "look" else "CancelledError"]
     assert [record for record in caplog.records if record.exc_info] == []
     assert await sessions.find() == []
+    await sessions.close()
+
+
+@pytest.mark.parametrize("ends", ["session", "stream", "visitor"])
+async def test_a_stream_of_events_ends_with_its_session(
+    site: quart.Quart, store: AwayStore, caplog: Any, ends: str
+) -> None:
+    sessions = Sessions(store, sockets=Sockets(check=0.01))
+    site.session_interface = SessionInterface(sessions)  # type: ignore[assignment]
+    left: list[str] = []
+
+    @site.get("/events")
+    async def events() -> quart.Response:
+        ref = session().ref
+        quart.session["n"] = 7
+
+        @quart.stream_with_context
+        async def parts() -> AsyncIterator[str]:
+            try:
+                yield f"data: {quart.session['n']}\n\n"
+                if ends == "session":
+                    await sessions.end(ref)
+                if ends != "stream":
+                    await asyncio.get_running_loop().create_future()
+            finally:
+                left.append(quart.request.path)
+
+        return quart.Response(parts(), content_type="text/event-stream")
+
+    visitor = site.test_client()
+    await text(visitor, "/count")
+    async with asyncio.timeout(10), visitor.request("/events", headers=cookies(visitor), **HTTPS) as connection:
+        await connection.send_complete()
+        assert await connection.receive() == b"data: 7\n\n"
+        if ends == "visitor":
+            await connection.disconnect()
+    assert left == ["/events"]
+    assert [record for record in caplog.records if record.exc_info] == []
+    assert len(await sessions.find()) == (ends != "session")
+    assert sessions.active == 0
     await sessions.close()
 
 
