@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Iterable
 from sojourn.core import codec
 from sojourn.core.attributes.contents import Contents
 from sojourn.core.codec import Attributes, Packed
-from sojourn.core.ids import SessionId, new_ref
+from sojourn.core.dates import Dated
+from sojourn.core.ids import SessionId
 from sojourn.core.keeper import Exclusive, Keeper, Right, Stage
 from sojourn.core.lifetime import Lifetime
-from sojourn.core.links import Linked
 from sojourn.core.merge import Changes, FieldChanges
 from sojourn.core.outcome import at_rest
 from sojourn.core.record import Record, is_text
@@ -21,7 +21,7 @@ __all__ = ["Session", "Stage"]
 _NOT_OWNER = "the session belongs to somebody else than this request; let its visitor sign in anew"
 
 
-class Session(Linked):
+class Session(Dated):
     """A visitor's session: a mapping of attribute names to values, valid during one request.
 
     Nothing needs to be saved or marked: what has changed is found by comparing bytes, nested changes too. A session
@@ -45,7 +45,6 @@ class Session(Linked):
     _principal: str | None = None
     _next_id: SessionId | None = None
     _owed_id: SessionId | None = None
-    _ref: str | None = None
     _unreadable: str | None = None
     _strange = False
     everywhere = False
@@ -89,38 +88,6 @@ class Session(Linked):
     def id(self) -> str:
         """The secret that the visitor carries. Keep it out of logs: use `ref` there."""
         return self._kept_id().secret
-
-    @property
-    def ref(self) -> str:
-        """The public name of the session: stable over renewals, fit for logs; readable after the end, too."""
-        if self._ref is None:
-            self._ref = self._record.ref if self._record is not None else new_ref()
-        return self._ref
-
-    @property
-    def is_new(self) -> bool:
-        """Whether the visitor came without a session."""
-        return self._found is None
-
-    @property
-    def version(self) -> int:
-        """How often the session was saved; 0 when it is not stored."""
-        return 0 if self._record is None else self._record.version
-
-    @property
-    def created_at(self) -> float:
-        """When the session was created, in seconds since the epoch."""
-        return self._now if self._record is None else self._record.created_at
-
-    @property
-    def accessed_at(self) -> float:
-        """When the previous request used it, in seconds since the epoch, to within the slack of `Lifetime`."""
-        return self._now if self._found is None else self._found.accessed_at
-
-    @property
-    def expires_at(self) -> float | None:
-        """When the session ends if it is not used, in seconds since the epoch; None when it is not stored."""
-        return None if self._record is None else self._record.expires_at
 
     @property
     def principal(self) -> str | None:

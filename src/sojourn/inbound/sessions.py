@@ -29,7 +29,6 @@ from sojourn.inbound.keeping.rules import (
     check_names,
     near_of,
 )
-from sojourn.inbound.keeping.searching import Searching
 from sojourn.inbound.lasting import Attending, Sockets
 from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.moving import Predecessor
@@ -37,6 +36,7 @@ from sojourn.inbound.moving.takeover import Takeover
 from sojourn.inbound.opening.fitting import Fitting
 from sojourn.inbound.opening.opening import Opening
 from sojourn.inbound.opening.owners import Identity, Strangers, owners_of
+from sojourn.inbound.opening.searching import Searching
 from sojourn.inbound.sharing import Everywhere, SharedCommits, SharedStore, SharedTracking, check_sharing, sharing
 from sojourn.inbound.tracking.certificates import Certificate
 from sojourn.inbound.tracking.cookies import SET, CookieTracking, Headers
