@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from unittest import mock
+
 import pytest
 from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
+from django.utils import timezone
 
 from sojourn import Cookie, Lifetime, Sessions
 from sojourn.errors import SessionEnded
@@ -22,6 +28,14 @@ def stored(**attributes: object) -> SessionStore:
 
 def again(session: SessionStore) -> SessionStore:
     return SessionStore(session.session_key)
+
+
+@contextmanager
+def time_passes(*, seconds: float) -> Iterator[None]:
+    """For Django alone: to the store, the session lives."""
+    late = timezone.now() + timedelta(seconds=seconds)
+    with mock.patch.object(timezone, "now", return_value=late):
+        yield
 
 
 def test_nothing_is_asked_of_the_store_before_the_session_is_used() -> None:
@@ -152,3 +166,14 @@ def test_our_middleware_asks_for_our_engine() -> None:
         pytest.raises(ImproperlyConfigured, match="SESSION_ENGINE"),
     ):
         SessionMiddleware(lambda request: None)
+
+
+def test_a_session_whose_time_is_over_can_be_saved_or_flushed_as_a_new_one() -> None:
+    for use in (SessionStore.save, SessionStore.flush, SessionStore.cycle_key, SessionStore.create):
+        session = stored(a=1)
+        session.set_expiry(timezone.now() + timedelta(seconds=1))
+        session.save()
+        with time_passes(seconds=2):
+            late = again(session)
+            use(late)
+            assert (dict(late), late.session_key == session.session_key) == ({}, False)

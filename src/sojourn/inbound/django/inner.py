@@ -38,6 +38,7 @@ class Inner(Beside, SessionBase):
     _of_visit: Sessions | None = None
     _left: Session | None = None  # as the visit left it
     _expiry: Any = None  # what `set_expiry` was given, as it was found
+    _lapsed = False  # whether the time that `set_expiry` was given has come
     _cycled = False
     _flagged = False
     _unflagged: object = None  # the changes that there were when `modified` was set to False
@@ -57,7 +58,8 @@ class Inner(Beside, SessionBase):
             return self._session_cache
         except AttributeError:
             session = self._at_hand()
-        return self._begin(session if session is not None else wait(self._open()))
+        session = self._begin(session if session is not None else wait(self._open()))
+        return session if not self._lapsed else self._begin_anew(wait(self._sessions.load(None)))
 
     _session = property(_get_session)
 
@@ -67,7 +69,8 @@ class Inner(Beside, SessionBase):
             return self._session_cache
         except AttributeError:
             session = self._at_hand()
-        return self._begin(session if session is not None else await self._open())
+        session = self._begin(session if session is not None else await self._open())
+        return session if not self._lapsed else self._begin_anew(await self._sessions.load(None))
 
     def clear(self) -> None:
         """Take all out."""
@@ -174,10 +177,12 @@ class Inner(Beside, SessionBase):
             self._expiry = values.expiry_of(session)
             if self._expiry is not None:
                 values.set_lifetime(session, self._sessions, self.get_expiry_age)
-                if self.get_expiry_age() <= 0:
-                    session = self._replace(wait(self._sessions.load(None)))
-                    self._session_key = None
+                self._lapsed = self.get_expiry_age() <= 0
         return session
+
+    def _begin_anew(self, session: Session) -> Session:
+        self._expiry, self._lapsed, self._session_key = None, False, None
+        return self._replace(session)
 
     def _replace(self, session: Session) -> Session:
         """Go on with another one."""
