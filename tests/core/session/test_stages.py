@@ -11,6 +11,7 @@ from tests.core.codec.samples import Cart
 from tests.core.records import ID, holding, packed, record, unpacked
 
 from sojourn.core.ids import SessionId
+from sojourn.core.keeper import Exclusive
 from sojourn.core.merge import merge
 from sojourn.core.session import Session, Stage
 from sojourn.errors import (
@@ -129,23 +130,35 @@ def test_a_session_without_a_store_cannot_be_saved() -> None:
         Session(None, 0.0).save()
 
 
+class Side:
+    """Carries sessions; remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Session, float | None]] = []
+
+    async def save(self, session: Session) -> None:
+        self.asked.append((session, None))
+
+    def exclusive(self, session: Session, *, wait: float) -> Exclusive:
+        return Exclusive(self._alone(session, wait))
+
+    @asynccontextmanager
+    async def _alone(self, session: Session, wait: float) -> AsyncIterator[None]:
+        self.asked.append((session, wait))
+        yield
+
+
 async def test_saving_is_done_by_the_side_that_carries_it() -> None:
-    asked: list[tuple[Session, float | None]] = []
-
-    class Side:
-        async def save(self, session: Session) -> None:
-            asked.append((session, None))
-
-        @asynccontextmanager
-        async def exclusive(self, session: Session, *, wait: float) -> AsyncIterator[None]:
-            asked.append((session, wait))
-            yield
-
-    session = Session(None, 0.0, Side())
+    session = Session(None, 0.0, side := Side())
     await session.save()
     async with session.exclusive(wait=2):
         pass
-    assert asked == [(session, None), (session, 2)]
+    assert side.asked == [(session, None), (session, 2)]
+
+
+def test_async_code_that_forgets_async_is_told_so() -> None:
+    with pytest.raises(TypeError, match="async with session.exclusive"), Session(None, 0.0, Side()).exclusive():
+        pass
 
 
 def test_a_sign_in_renews_and_so_does_a_sign_out() -> None:
