@@ -6,9 +6,11 @@ import asyncio
 import math
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
 
 from aiohttp import web
-from aiohttp.http import StreamWriter
+from aiohttp.http import WS_CLOSED_MESSAGE, StreamWriter
 from aiohttp.payload import AsyncIterablePayload
 
 from sojourn.core.session import Session
@@ -16,14 +18,17 @@ from sojourn.errors import SettingError, SojournError, StoreError
 from sojourn.inbound.answers.headers import as_text
 from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
+from sojourn.inbound.lasting import Attendance
 from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.tracking.cookies import Headers
-from sojourn.inbound.tracking.request import Request
+from sojourn.inbound.tracking.request import RequestDefaults
 
 __all__ = ["SESSION", "get_session", "setup"]
 
 SESSION = web.RequestKey("sojourn.session", Session)
 """Where the session of a request is. Only what is done with it there is a use of it."""
+
+_SENDS = ("send_str", "send_bytes", "send_frame", "write")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -66,12 +71,12 @@ class _Side:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._visit = web.RequestKey("sojourn.visit", Visit)  # of its own: a sub-application may have other sessions
+        self._visit = web.RequestKey("sojourn.visit", _Visit)  # of its own: a sub-application may have other sessions
 
     @web.middleware
     async def serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Serve one request."""
-        visit = Visit(self._sessions, _Request(request))
+        visit = _Visit(self._sessions, _Request(request))
         try:
             if not visit.recall():
                 await visit.open()
@@ -84,6 +89,8 @@ class _Side:
                 await visit.finish(failed=False)
         except BaseException as error:
             await visit.finish(failed=True)
+            if visit.attendance is not None and visit.attendance.caused(error):
+                return visit.answer  # the handler was told that the connection is over, as when a visitor leaves
             begun = visit.started and not visit.refused
             if begun or not isinstance(error, SojournError) or error.status_hint == FAULT:
                 raise
@@ -118,18 +125,58 @@ class _Side:
         visit = request.get(self._visit)
         if visit is None or visit.started:
             return
+        visit.answer = answer
         visit.lasting = isinstance(answer, web.WebSocketResponse)
         if not visit.passes():
-            headers = await visit.start(_as_bytes(answer), status=answer.status)
+            _change(answer, await visit.start(_as_bytes(answer), status=answer.status))
         elif visit.session.looked or visit.session.track is not None:
-            headers = visit.passed(_as_bytes(answer))
-        else:
+            _change(answer, visit.passed(_as_bytes(answer)))
+        if visit.lasting or (visit.session.looked and answer.content_type == "text/event-stream"):
+            visit.last(answer)
+
+
+class _Visit(Visit):
+    """What is done with the session of one request."""
+
+    answer: web.StreamResponse
+    """What the handler answers with, once that has begun."""
+
+    def last(self, answer: web.StreamResponse) -> None:
+        """Look after a WebSocket, or a stream of server-sent events."""
+
+        async def close(code: int) -> None:
+            if isinstance(answer, web.WebSocketResponse):
+                await answer.close(code=code)
+            else:
+                await answer.write_eof()
+
+        self.attend(close)
+        if self.attendance is None:
             return
-        answer.headers.clear()
-        answer.headers.extend((name.decode(), value.decode(errors="surrogateescape")) for name, value in headers)
+        for name in _SENDS:
+            if hasattr(answer, name):
+                setattr(answer, name, _counted(getattr(answer, name), self.attendance))
+        if isinstance(answer, web.WebSocketResponse):
+            setattr(answer, "receive", _heard(answer.receive, self.attendance))  # noqa: B010 - of this one alone
 
 
-class _Request(Request):
+def _counted(send: Callable[..., Awaitable[Any]], attendance: Attendance) -> Callable[..., Awaitable[Any]]:
+    async def counted(*given: Any, **settings: Any) -> Any:
+        attendance.sent()
+        return await send(*given, **settings)
+
+    return counted
+
+
+def _heard(receive: Callable[..., Awaitable[Any]], attendance: Attendance) -> Callable[..., Awaitable[Any]]:
+    async def heard(timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as aiohttp's
+        message = await attendance.hear(partial(receive, timeout))
+        return WS_CLOSED_MESSAGE if message is None else message
+
+    return heard
+
+
+class _Request(RequestDefaults):
     """A request, as far as sessions look at it."""
 
     __slots__ = ("_request",)
@@ -153,10 +200,6 @@ class _Request(Request):
         return [value.encode(errors="surrogateescape") for value in self._request.headers.getall(name.decode(), ())]
 
     @property
-    def user(self) -> str | None:
-        return None  # neither the server nor a layer of aiohttp's finds out
-
-    @property
     def scheme(self) -> str:
         return self._request.scheme
 
@@ -170,6 +213,11 @@ class _Request(Request):
         tls = self._request.get_extra_info("ssl_object")
         own = None if tls is None else tls.getpeercert(binary_form=True)
         return [ssl.DER_cert_to_PEM_cert(own)] if own else []
+
+
+def _change(answer: web.StreamResponse, headers: Headers) -> None:
+    answer.headers.clear()
+    answer.headers.extend((name.decode(), value.decode(errors="surrogateescape")) for name, value in headers)
 
 
 def _as_bytes(answer: web.StreamResponse) -> Headers:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,12 +22,17 @@ from tests.inbound.resting import rest
 from sojourn import Cookie, Sessions
 from sojourn.errors import SettingError
 from sojourn.inbound.aiohttp import SESSION, get_session, setup
+from sojourn.inbound.bridge import wait
+from sojourn.inbound.lasting import Sockets
 from sojourn.store.memory import MemoryStore
+from sojourn.testing import FakeClock
 from sojourn.testing.app.client import Visitor
+from sojourn.testing.app.socket import connected
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PATIENCE = 10  # seconds of real time
+QUICK = Sockets(check=0.01)
 
 
 @pytest.fixture
@@ -196,6 +203,64 @@ def test_what_a_visitor_who_leaves_had_changed_is_stored_where_handlers_go_on(se
         assert visitor.ask("count").value == 3
 
 
+async def echo(request: web.Request) -> web.WebSocketResponse:
+    request[SESSION].get("n")
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    async for message in socket:
+        await socket.send_json(message.data)
+    return socket
+
+
+def test_a_socket_is_closed_when_its_session_ends(store: WatchedStore) -> None:
+    sessions = Sessions(store, sockets=QUICK)
+    with serving(application(sessions, socket=echo)) as visitor:
+        visitor.ask("count")
+        with connected(visitor) as socket:
+            assert socket.say("hello") == "hello?"
+            _end(sessions)
+            socket.wait_for_the_end()
+            assert socket._connection.close_code == 4401
+        rest(sessions)
+        assert visitor.ask("count").value == 1
+
+
+def test_what_goes_over_a_socket_is_a_use_of_its_session(store: WatchedStore) -> None:
+    clock = FakeClock()
+    sessions = Sessions(store, sockets=QUICK, clock=clock)
+    with serving(application(sessions, socket=echo)) as visitor:
+        visitor.ask("count")
+        with connected(visitor) as socket:
+            for _ in range(3):
+                clock.advance(minutes=20)
+                assert socket.say("hello") == "hello?"
+                _until(lambda: _accessed(sessions) == clock.now)
+        assert visitor.ask("count").value == 2
+
+
+def test_a_stream_of_events_ends_with_its_session(store: WatchedStore, caplog: pytest.LogCaptureFixture) -> None:
+    sessions = Sessions(store, sockets=QUICK)
+    reached = threading.Event()
+
+    async def events(request: web.Request) -> web.StreamResponse:
+        request[SESSION].get("n")
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        while True:
+            await response.write(b"data: 1\n\n")
+            reached.set()
+            await asyncio.sleep(0.001)
+
+    with serving(application(sessions, events=events)) as visitor, ThreadPoolExecutor(1) as thread:
+        visitor.ask("count")
+        answer = thread.submit(visitor.ask, "events")
+        assert reached.wait(PATIENCE)
+        _end(sessions)
+        assert answer.result(PATIENCE).body.startswith(b"data: 1")
+        rest(sessions)
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
 def test_a_sub_application_has_the_sessions_of_the_whole(sessions: Sessions) -> None:
     app, inner = application(sessions), web.Application()
     inner.router.add_get("/count", count)
@@ -248,6 +313,23 @@ async def test_where_nothing_is_set_up_it_is_told_what_is_missing() -> None:
 def test_ids_in_urls_are_refused_since_the_framework_routes_first() -> None:
     with pytest.raises(SettingError, match="routes by the URL"):
         setup(web.Application(), Sessions(tracking=["cookie", "url"]))
+
+
+def _end(sessions: Sessions) -> None:
+    (record,) = wait(sessions.find())
+    wait(sessions.end(record.ref))
+
+
+def _accessed(sessions: Sessions) -> float:
+    wait(sessions.flush())
+    (record,) = wait(sessions.find())
+    return record.accessed_at
+
+
+def _until(happened: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < give_up_at, "it did not happen"
 
 
 def _leave(visitor: Visitor, target: str, reached: threading.Event) -> None:

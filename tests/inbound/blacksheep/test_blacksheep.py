@@ -11,10 +11,13 @@ from blacksheep import Application, Request, Response, WebSocket, json, text
 from blacksheep.server.routing import Router
 from tests.fixtures.watched import WatchedStore
 from tests.frameworks.serving import serve_asgi
+from tests.inbound.resting import rest
 
 from sojourn import Sessions
 from sojourn.errors import StoreUnavailable
 from sojourn.inbound.blacksheep import BlackSheepSession, setup
+from sojourn.inbound.bridge import wait
+from sojourn.inbound.lasting import Sockets
 from sojourn.store.memory import MemoryStore
 from sojourn.testing.app.client import Visitor
 from sojourn.testing.app.socket import connected
@@ -97,6 +100,30 @@ def test_what_a_socket_changed_before_its_handler_failed_is_dropped(
             socket.wait_for_the_end()
         assert visitor.ask("count").value == 2
     assert len([record for record in caplog.records if record.exc_info]) == 1
+
+
+def test_a_socket_is_closed_when_its_session_ends(store: WatchedStore) -> None:
+    sessions = Sessions(store, sockets=Sockets(check=0.01))
+
+    async def talk(socket: WebSocket) -> None:
+        socket.session.get("n")
+        await socket.accept()
+        while True:
+            await socket.send_text(f'"{await socket.receive_text()}"')
+
+    app = application()
+    setup(app, sessions)
+    app.router.add_ws("/socket", talk)
+    with serving(app) as visitor:
+        visitor.ask("count")
+        with connected(visitor) as socket:
+            assert socket.say("hello") == "hello?"
+            (record,) = wait(sessions.find())
+            wait(sessions.end(record.ref))
+            socket.wait_for_the_end()
+            assert socket._connection.close_code == 4401
+        rest(sessions)
+        assert visitor.ask("count").value == 1
 
 
 def test_what_a_socket_changed_before_its_visitor_left_is_stored(sessions: Sessions) -> None:

@@ -22,6 +22,8 @@ from tests.inbound.resting import rest
 from sojourn import Session, Sessions, errors
 from sojourn.core.events import SessionEnded
 from sojourn.inbound.asgi import SessionMiddleware
+from sojourn.inbound.bridge import wait
+from sojourn.inbound.lasting import Sockets
 from sojourn.inbound.litestar import SessionConfig
 from sojourn.store.memory import MemoryStore
 from sojourn.testing.app.client import Visitor
@@ -210,6 +212,28 @@ def test_what_a_socket_changed_before_its_handler_failed_is_dropped(sessions: Se
                 socket.wait_for_the_end()
             rest(sessions)
             assert visitor.ask("count").value == 2
+
+
+def test_a_socket_is_closed_when_its_session_ends(store: WatchedStore) -> None:
+    sessions = Sessions(store, sockets=Sockets(check=0.01))
+
+    @websocket("/socket")
+    async def talk(socket: WebSocket[Any, Any, Any]) -> None:
+        socket.session.get("n")
+        await socket.accept()
+        while True:
+            await socket.send_text(f'"{await socket.receive_text()}"')
+
+    with serving(sessions, talk) as visitor:
+        visitor.ask("count")
+        with connected(visitor) as socket:
+            assert socket.say("hello") == "hello?"
+            (record,) = wait(sessions.find())
+            wait(sessions.end(record.ref))
+            socket.wait_for_the_end()
+            assert socket._connection.close_code == 4401
+        rest(sessions)
+        assert visitor.ask("count").value == 1
 
 
 def test_what_a_socket_changed_before_its_visitor_left_is_stored(sessions: Sessions) -> None:
