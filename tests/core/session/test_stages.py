@@ -157,7 +157,7 @@ async def test_saving_is_done_by_the_side_that_carries_it() -> None:
 
 
 def test_async_code_that_forgets_async_is_told_so() -> None:
-    with pytest.raises(TypeError, match="async with session.exclusive"), Session(None, 0.0, Side()).exclusive():
+    with pytest.raises(TypeError, match=r"async with session\.exclusive"), Session(None, 0.0, Side()).exclusive():
         pass
 
 
