@@ -32,17 +32,17 @@ _log = logging.getLogger(__name__)
 
 def seen(request: HttpRequest, sessions: Sessions) -> Request:
     """The request as `sessions` look at it. Where ids travel in URLs, Django routes by a path without."""
-    name, given = sessions.cookie.name, request.COOKIES
+    name = sessions.cookie.name
     if isinstance(request, ASGIRequest):
         scope: Any = request.scope
-        if name in given and not any(each == b"cookie" for each, _ in scope["headers"]):
-            scope = {**scope, "headers": [*scope["headers"], (b"cookie", _cookie(name, given[name]).encode())]}
+        if not any(each == b"cookie" for each, _ in scope["headers"]) and name in request.COOKIES:
+            scope = {**scope, "headers": [*scope["headers"], (b"cookie", _cookie(request, name).encode())]}
         found: Request = asgi.request_of(scope, sessions)
         path = scope["path"].removeprefix(scope.get("root_path", ""))
     else:
         environ: Any = request.META
-        if name in given and not environ.get("HTTP_COOKIE"):  # a request that is made in Python has no such header
-            environ = {**environ, "HTTP_COOKIE": _cookie(name, given[name])}
+        if not environ.get("HTTP_COOKIE") and name in request.COOKIES:  # a request that is made in Python has no header
+            environ = {**environ, "HTTP_COOKIE": _cookie(request, name)}
         found, path = wsgi.request_of(environ, sessions), environ.get("PATH_INFO", "")
     if found.parameters:
         request.path_info = path
@@ -196,8 +196,8 @@ def closers_of(response: HttpResponseBase) -> list[Any]:
     return response._resource_closers  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001 - there is no other way
 
 
-def _cookie(name: str, value: str) -> str:
-    return f"{name}={value}"
+def _cookie(request: HttpRequest, name: str) -> str:
+    return f"{name}={request.COOKIES[name]}"
 
 
 def _tell(response: HttpResponseBase, headers: Headers) -> None:
