@@ -152,7 +152,7 @@ class Sessions(Opening, Searching, Fitting):
         self._clock = clock = clock if clock is not None else clock_of(inner)
         node = node if node is not None else f"{platform.node()}:{os.getpid()}"
         if share_id:
-            check_sharing(save=save, tracking=tracking, takes_over=takes_over)
+            check_sharing(store, save=save, tracking=tracking, takes_over=takes_over)
             self._kind = sharing(self._kind)
         self._tracking = SharedTracking(self.cookie, route, app) if share_id else CookieTracking(self.cookie, route)
         self._name = self.cookie.name.encode()

@@ -89,6 +89,14 @@ async def test_the_place_of_a_session_is_no_id(visit: Visit, shop: Sessions) -> 
     assert (await stranger.ask(everything)).value == {}
 
 
+async def test_all_that_is_under_an_id_can_rest_in_one_slot_of_a_cluster(visit: Visit, blog: Sessions) -> None:
+    in_shop, in_blog = visit()
+    await in_shop.ask(sets(n=1))
+    await in_blog.ask(sets(n=2))
+    await in_blog.ask(signs_in("alice"))
+    assert (await blog.find())[0].key[:2] == in_shop.id[:2] == in_blog.id[:2]
+
+
 async def test_a_sign_in_gives_a_new_id_for_all_applications(visit: Visit) -> None:
     in_shop, in_blog = visit()
     await in_shop.ask(sets(n=1))
@@ -299,7 +307,13 @@ async def test_nothing_is_left_when_all_have_expired(share: Make, clock: FakeClo
 
 @pytest.mark.parametrize(
     "settings",
-    [{"save": "async"}, {"tracking": ["url", "cookie"]}, {"tracking": ["header"]}, {"takes_over": [object()]}],
+    [
+        {"save": "async"},
+        {"tracking": ["url", "cookie"]},
+        {"tracking": ["header"]},
+        {"takes_over": [object()]},
+        {"store": "memory:"},
+    ],
     ids=lambda settings: next(iter(settings)),
 )
 def test_what_cannot_be_had_with_a_shared_id_is_refused(settings: dict[str, object]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import secrets
 from typing import Any
 
 import msgspec
@@ -27,10 +28,11 @@ __all__ = [
     "first",
     "is_place",
     "leading",
+    "name_for",
+    "name_of",
     "names",
     "place",
     "seen",
-    "successor",
     "used",
 ]
 
@@ -92,6 +94,11 @@ def place(key: str, ref: str, name: str) -> str:
     return f"{key[:2]}.{ref}{name}"
 
 
+def name_of(key: str) -> str:
+    """The name of the place that `key` is."""
+    return key[3 + _REF :]
+
+
 def anchor_ref(key: str) -> str:
     """The ref of the anchor that leads to a place, or that is made for an id."""
     return key[3 : 3 + _REF] if is_place(key) else _ref("anchor", key)
@@ -113,13 +120,13 @@ def first(record: Record) -> Record:
         version=1,
         absolute_at=math.inf,
         expires_at=record.expires_at + MARGIN,
-        data=_encode({record.app: successor(record.key)}),
+        data=_encode({record.app: name_for(record.key)}),
     )
 
 
-def successor(*of: object) -> str:
-    """A name, always the same for the same: so who is interrupted, or overtaken by the like, finds it done."""
-    return base64.urlsafe_b64encode(_hash("name", *of)).decode()[:_NAME]
+def name_for(key: str) -> str:
+    """The name of the place for what gets the id of `key`: always the same, so who asks again finds what was done."""
+    return base64.urlsafe_b64encode(_hash("name", key)).decode()[:_NAME]
 
 
 def seen(anchor: Record, name: str, record: Record, *, came: str, bound: bool = True) -> SharedRecord:
@@ -134,16 +141,16 @@ def seen(anchor: Record, name: str, record: Record, *, came: str, bound: bool = 
     return SharedRecord(**fields, link=Link(anchor, name, bound=bound))
 
 
-def blank(anchor: Record, app: str, before: str | None, now: float, *, came: str) -> SharedRecord:
+def blank(anchor: Record, app: str, before: str, now: float, *, came: str) -> SharedRecord:
     """Where the application's next session may begin. `before`: the name of its last one there.
 
-    Its versions begin beyond those of the last, so that no copy of that is taken for it.
+    For all who may begin it at the same time it has one ref, so that one of them is the first. Its versions begin
+    beyond those of the last, so that no copy of that is taken for it.
     """
-    name = successor(anchor.ref, anchor.epoch, app, before)
     return SharedRecord(
         key=anchor.key,
         app=app,
-        ref=_ref("session", anchor.ref, app, name),
+        ref=_ref("session", anchor.ref, anchor.epoch, app, before),
         principal=None,
         epoch=0,
         version=(anchor.version + 1) * _STRIDE,
@@ -154,7 +161,7 @@ def blank(anchor: Record, app: str, before: str | None, now: float, *, came: str
         absolute_at=math.inf,
         node="",
         data=codec.write({}),
-        link=Link(anchor, name, bound=False),
+        link=Link(anchor, secrets.token_urlsafe(_NAME)[:_NAME], bound=False),
     )
 
 

@@ -58,7 +58,7 @@ def sharing(kind: type[Session]) -> type[Session]:
     return SharedSession if kind is Session else type(kind.__name__, (SharedSession, kind), {})
 
 
-def check_sharing(*, save: str, tracking: Sequence[str], takes_over: Sequence[object]) -> None:
+def check_sharing(store: object, *, save: str, tracking: Sequence[str], takes_over: Sequence[object]) -> None:
     """Raise `SettingError` for what cannot be had together with a shared id."""
     if save == "async":
         raise SettingError(
@@ -71,4 +71,9 @@ def check_sharing(*, save: str, tracking: Sequence[str], takes_over: Sequence[ob
         raise SettingError(
             "Sessions(share_id=True, takes_over=…): sessions of another library come to one application; take them "
             "over first, and share the id when their time is over"
+        )
+    if isinstance(store, str) and store.startswith("memory:"):
+        raise SettingError(
+            "Sessions(share_id=True): an id is shared over one store, and each would have a memory of its own; "
+            "give all one that was opened once, or one on disk"
         )

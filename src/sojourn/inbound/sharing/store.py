@@ -21,10 +21,11 @@ from sojourn.inbound.sharing.anchors import (
     first,
     is_place,
     leading,
+    name_for,
+    name_of,
     names,
     place,
     seen,
-    successor,
     used,
 )
 from sojourn.store.around import Around
@@ -207,7 +208,7 @@ class SharedStore(Around):
             await self._touch_anchor(link, record)
         await self._put(link, record, over, link.place, put)
         if not link.bound:
-            await self._bind(link, record, announced=not _is_blank(over))
+            await self._bind(link, record, first=_is_blank(over))
 
     async def _refuse_late(self, link: Link, record: Record) -> None:
         """Raise `Gone` where a sign-in of this application is about to give the visitor another id."""
@@ -220,7 +221,7 @@ class SharedStore(Around):
     async def _renew(self, link: Link, record: Record, over: Record, put: Put, *, signs_in: bool) -> None:
         if signs_in and link.tried is None and not await self._is_live(link):
             raise Gone  # or the session would be taken away from who has the new id
-        name = successor(record.key) if signs_in else link.name
+        name = name_for(record.key) if signs_in else link.name
         to = _place(link.anchor, name)
         if link.anchor.key != record.key:
             await self._put(link, record, over, to, put)
@@ -253,27 +254,41 @@ class SharedStore(Around):
                 return
             if isinstance(refusal, Gone):
                 raise
-            stored = await self.inner.load(link.place, self._app)
-            if stored is not None:
-                raise Conflict(seen(link.anchor, link.name, stored, came=over.key, bound=link.bound)) from None
-            await self._make_way(resting)
-            raise Conflict from None
+            raise Conflict(await (self._newer if base is not None else self._rival)(link, over)) from None
 
-    async def _make_way(self, resting: Record) -> None:
-        """Take away what a sign-in has left that died half-way. Raises `Gone` where it is still under way."""
-        found = [] if self._lists is None else await self._lists.find(Query(app=self._app, ref=resting.ref))
-        if not found or self._clock() - found[0].accessed_at < GRACE:
+    async def _newer(self, link: Link, over: Record) -> Record:
+        """What is stored instead of `over`."""
+        stored = await self.inner.load(link.place, self._app)
+        if stored is None:
+            raise Gone
+        return seen(link.anchor, link.name, stored, came=over.key, bound=link.bound)
+
+    async def _rival(self, link: Link, over: Record) -> Record | None:
+        """What another request has begun at the same time: it has the same ref, at a place of its own.
+
+        What a sign-in has left that died half-way is taken away. Raises `Gone` where that may still be under way.
+        """
+        found = [] if self._lists is None else await self._lists.find(Query(app=self._app, ref=over.ref))
+        if not found:
+            raise Gone
+        if found[0].epoch == over.epoch:
+            return seen(link.anchor, name_of(found[0].key), found[0], came=over.key, bound=False)
+        if self._clock() - found[0].accessed_at < GRACE:
             raise Gone
         await self._drop(found[0].key, announced=False)
+        return None
 
-    async def _bind(self, link: Link, record: Record, *, announced: bool) -> None:
-        """Let the anchor lead to what was stored. Raises `Gone` when it has ended, or leads elsewhere."""
+    async def _bind(self, link: Link, record: Record, *, first: bool) -> None:
+        """Let the anchor lead to what was stored. Raises `Gone` when it has ended, or leads elsewhere.
+
+        `first`: whether nothing was there before.
+        """
         before = names(link.anchor).get(self._app)
         for _ in range(TRIES):
-            anchor, leads = link.anchor, leading(link.anchor, record, link.name)
+            anchor, newer = link.anchor, leading(link.anchor, record, link.name)
             with contextlib.suppress(Conflict, Gone):
-                await self.inner.save(leads, over=anchor)
-                link.anchor, link.bound = leads, True
+                await self.inner.save(newer, over=anchor)
+                link.anchor, link.bound = newer, True
                 return
             current = await self.inner.load(anchor.key, ANCHORS)
             if current is None or current.epoch != anchor.epoch or names(current).get(self._app) != before:
@@ -281,9 +296,9 @@ class SharedStore(Around):
             link.anchor = current
         current = current or await self.anchor(link.anchor.ref)  # at a sign-in, which leaves nothing to follow
         if current is None or names(current).get(self._app) != link.name:
-            await self._drop(link.place, announced=announced)
+            await self._drop(link.place, announced=not first)
             raise Gone
-        link.anchor, link.bound = current, True  # another request has stored the same, and had it lead there
+        link.anchor, link.bound = current, True  # another request has saved over this, and had it lead there
 
     async def _move(self, link: Link, record: Record, name: str, *, signs_in: bool) -> None:
         """Bring the anchor to the key of the new id.
