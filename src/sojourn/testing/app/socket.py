@@ -30,12 +30,13 @@ class Socket:
         """Have the application do `deed`."""
         self._connection.send(f"{deed}?{urlencode(given)}")
 
-    def wait_for_the_end(self) -> None:
-        """Until the other side has closed it."""
+    def wait_for_the_end(self) -> int | None:
+        """Until the other side has closed it. Returns the code that it gave; None without one."""
         from websockets.exceptions import ConnectionClosed
 
-        with pytest.raises(ConnectionClosed):
+        with pytest.raises(ConnectionClosed) as closed:
             self._connection.recv(timeout=PATIENCE)
+        return None if closed.value.rcvd is None else int(closed.value.rcvd.code)
 
 
 @contextmanager

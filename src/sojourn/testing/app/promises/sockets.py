@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from sojourn.core import events
+from sojourn.inbound.lasting import Sockets
 from sojourn.testing.app.client import Visitor
-from sojourn.testing.app.ground import Ground, Site
+from sojourn.testing.app.ground import Ground, Serve, Site
 from sojourn.testing.app.socket import connected
 
 __all__ = ["SocketPromises"]
+
+QUICK = Sockets(check=0.02)
 
 
 class SocketPromises(Ground):
@@ -25,8 +30,7 @@ class SocketPromises(Ground):
         with connected(visitor) as socket:
             assert [socket.say("count"), socket.say("count")] == [2, 3]
             assert visitor.twin().ask("get", name="n").value == 1
-        site.rest()
-        assert visitor.ask("get", name="n").value == 3
+        site.wait_for(lambda: visitor.ask("get", name="n").value == 3)
 
     def test_what_a_socket_saves_is_stored_at_once(self, visitor: Visitor) -> None:
         visitor.ask("count")
@@ -39,7 +43,7 @@ class SocketPromises(Ground):
         with connected(visitor) as socket:
             socket.say("put", b=1)
             visitor.ask("put", a=2, c=2)
-        site.rest()
+        site.wait_for(lambda: visitor.ask("get", name="b").value)
         assert visitor.ask("read").value["data"] == {"a": "2", "b": "1", "c": "2"}
 
     def test_a_closing_socket_does_not_overwrite_a_newer_sign_in(self, visitor: Visitor, site: Site) -> None:
@@ -47,7 +51,7 @@ class SocketPromises(Ground):
         with connected(visitor) as socket:
             socket.say("put", a=2)
             ref = visitor.ask("log_in", user="alice").value
-        site.rest()
+        site.wait_for(lambda: site.told(events.ChangesDropped, ref))
         seen = visitor.ask("read").value
         assert (seen["data"], seen["principal"]) == ({"a": "1"}, "alice")
         assert [event.names for event in site.told(events.ChangesDropped, ref)] == [("a",)]
@@ -58,15 +62,45 @@ class SocketPromises(Ground):
         with connected(visitor) as socket:
             socket.say("put", a=2)
             visitor.ask("end")
-        site.rest()
+        site.wait_for(lambda: site.told(events.ChangesDropped, ref))
         assert site.do(site.sessions.find(ref=ref)) == []
 
     def test_a_socket_can_end_the_session(self, visitor: Visitor, site: Site) -> None:
         visitor.ask("count")
         with connected(visitor) as socket:
             socket.say("end")
+        site.wait_for(lambda: visitor.ask("read").value["new"])
+
+    def test_an_end_elsewhere_closes_the_socket(self, served: Serve) -> None:
+        site = served(sockets=QUICK)
+        visitor = site.visitor()
+        visitor.ask("count")
+        with connected(visitor) as socket:
+            ref = socket.say("read")["ref"]
+            site.do(site.sessions.end(ref))
+            assert socket.wait_for_the_end() == 4401
         site.rest()
-        assert visitor.ask("read").value["new"]
+        assert site.do(site.sessions.find(ref=ref)) == []
+
+    def test_a_sign_out_elsewhere_closes_the_socket(self, served: Serve) -> None:
+        visitor = served(sockets=QUICK).visitor()
+        visitor.ask("log_in", user="alice")
+        with connected(visitor) as socket:
+            assert socket.say("read")["principal"] == "alice"
+            visitor.ask("log_out")
+            assert socket.wait_for_the_end() == 4401
+
+    def test_what_is_said_over_a_socket_is_a_use_while_it_is_open(self, served: Serve) -> None:
+        site = served(sockets=QUICK)
+        visitor = site.visitor()
+        visitor.ask("count")
+        with connected(visitor) as socket:
+            ref = socket.say("read")["ref"]
+            for _ in range(3):
+                site.clock.advance(minutes=20)
+                socket.say("read")
+                site.wait_for(partial(_is_used, site, ref, site.clock.now))
+            assert visitor.ask("get", name="n").value == 1
 
     def test_nobody_signs_in_over_a_socket(self, visitor: Visitor, site: Site) -> None:
         visitor.ask("count")
@@ -92,3 +126,10 @@ class SocketPromises(Ground):
         site.do(site.sessions.flush())
         site.clock.advance(minutes=20)
         assert visitor.ask("count").value == 2
+
+
+def _is_used(site: Site, ref: str, at: float) -> bool:
+    """Whether that is stored as the time of its last use."""
+    site.do(site.sessions.flush())
+    [record] = site.do(site.sessions.find(ref=ref))
+    return record.accessed_at == at
