@@ -292,12 +292,33 @@ def _own_visit() -> Visit | None:
 
 
 async def _finish(visit: Visit, *, failed: bool = False) -> None:
+    """The last of a request. In a task of its own, since Quart cancels a handler whose visitor has left, also now."""
+    finishing = asyncio.ensure_future(_finished(visit, failed=failed))
+    _finishing.add(finishing)
+    finishing.add_done_callback(_finishing.discard)
+    try:
+        await asyncio.shield(finishing)
+    except asyncio.CancelledError:
+        finishing.add_done_callback(_heed)
+        raise
+
+
+_finishing = set[asyncio.Future[None]]()
+
+
+async def _finished(visit: Visit, *, failed: bool) -> None:
     try:
         if not visit.over:
             await visit.finish(failed=failed)
     finally:
         visit.close()
         visit.session.visit = None  # type: ignore[attr-defined]  # or the two would wait for the garbage collector
+
+
+def _heed(finishing: asyncio.Future[None]) -> None:
+    """Take note of a failure that nobody waits to hear; what could not be stored is in the log already."""
+    if not finishing.cancelled():
+        finishing.exception()
 
 
 def _replace(response: Any, other: Response | WerkzeugResponse) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import quart
+from tests.fixtures.watched import Gate, WatchedStore
 from werkzeug.datastructures import Headers
 
 from sojourn import Session, Sessions
@@ -243,6 +244,38 @@ async def test_a_stream_of_events_ends_with_its_session(
     assert [record for record in caplog.records if record.exc_info] == []
     assert len(await sessions.find()) == (ends != "session")
     assert sessions.active == 0
+    await sessions.close()
+
+
+async def test_what_a_socket_did_is_stored_though_its_handler_is_cancelled_twice(site: quart.Quart) -> None:
+    store, gate = WatchedStore(MemoryStore()), Gate()
+    sessions = Sessions(store)
+    site.session_interface = SessionInterface(sessions)  # type: ignore[assignment]
+    handling, stored = asyncio.Future[Any](), Gate()
+
+    @site.websocket("/socket")
+    async def socket() -> None:
+        await quart.websocket.accept()
+        quart.session["n"] = 7
+        handling.set_result(asyncio.current_task())
+        store.before["save"] = gate
+        await asyncio.get_running_loop().create_future()
+
+    visitor = site.test_client()
+    await text(visitor, "/count")
+    serving = asyncio.create_task(shake_hands(site, cookies(visitor)["cookie"]))
+    handler = await handling
+    handler.cancel()
+    await gate.reached.wait()
+    handler.cancel()
+    await asyncio.wait([handler])
+    assert sessions.active == 1
+    store.after["save"] = stored
+    gate.opened.set()
+    await stored.reached.wait()
+    stored.opened.set()
+    await asyncio.wait([serving])
+    assert await held(visitor) == {"n": 7}
     await sessions.close()
 
 
