@@ -1,4 +1,4 @@
-"""The contract on bare WSGI."""
+"""The contract on bare WSGI; also as those have it who say nothing of a store."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from tests.frameworks.apps import plain_wsgi
 from tests.frameworks.serving import OverStores, serve_wsgi
 
 from sojourn import Sessions
+from sojourn.testing import AppContract
 
 
-class TestWsgi(OverStores):
+class TestWsgiInMemory(AppContract):
     cannot: ClassVar[dict[str, str]] = {"test_*socket*": "WSGI has no WebSockets"}
 
     @contextmanager
     def serve(self, sessions: Sessions) -> Iterator[str]:
         with serve_wsgi(plain_wsgi.application(sessions)) as url:
             yield url
+
+
+class TestWsgi(OverStores, TestWsgiInMemory):
+    """The same over stores that processes can share."""
