@@ -38,7 +38,8 @@ def test_every_page_can_be_found_from_the_first() -> None:
 
 
 def links(page: Path) -> list[str]:
-    return re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    prose = re.sub(r"```.*?```|<!---.*?--->", "", page.read_text(), flags=re.DOTALL)
+    return re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", prose)
 
 
 def test_every_file_that_a_page_names_exists() -> None:
