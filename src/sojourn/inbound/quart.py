@@ -175,6 +175,9 @@ class _Socket:
         """As Quart's; the cookies go along."""
         headers = Headers(headers)
         if self._visit.started:
+            # Quart comes here before each message, too, and again after a pause.
+            if self._visit.attendance is not None and self._visit.attendance.over:
+                raise asyncio.CancelledError  # as when the visitor leaves
             await self._accept(headers, subprotocol)
             return
         await self._start(headers, SWITCHING)
@@ -189,17 +192,14 @@ class _Socket:
             return await self._receive()
         message = await attendance.hear(self._receive)
         if message is None:
-            raise asyncio.CancelledError  # as when the visitor leaves
+            raise asyncio.CancelledError
         return message
 
     async def send(self, data: str | bytes) -> None:
         """As Quart's."""
         await self.accept()
         if self._visit.attendance is not None:
-            try:
-                self._visit.attendance.sent()
-            except ConnectionAbortedError:
-                raise asyncio.CancelledError from None
+            self._visit.attendance.sent()
         await self._send(data)
 
 
