@@ -128,6 +128,8 @@ class Contents:
                 self._views[name].committed(change)
             elif change is None and name not in self._live:
                 self._assigned.discard(name)  # if it comes again, it is another's
+            elif name in self._live and name in attributes and codec.is_packed_as(self._live[name], attributes[name]):
+                self._assigned.discard(name)  # it is what was found from now on, so that nothing is left to be stored
 
     def refresh(self, attributes: Attributes) -> None:
         """Go on from `attributes`, and hand out anew what they hold otherwise. What is still to be committed stays.
