@@ -8,6 +8,7 @@ from typing import Any
 
 from sojourn.core.session import Stage
 from sojourn.errors import SojournError, StoreError
+from sojourn.inbound.answers import layers
 from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
 from sojourn.inbound.lasting import Attendance
@@ -62,19 +63,18 @@ class SessionMiddleware:
             skipped = session.stage is Stage.SKIPPED and session.track is None
             receive = answer.receive if answer.lasting and not skipped else receive
             await self.app(scope, receive, send if skipped else answer.send)
+            if scope.get("session") is not session:
+                layers.inside(scope.get("session"))
             if not answer.over:
                 await answer.finish(failed=False)
         except BaseException as error:
-            await answer.finish(failed=True)
-            if answer.attendance is not None and answer.attendance.caused(error):
-                return  # it was told that the connection is over, as when a visitor leaves
-            if answer.started or not isinstance(error, SojournError) or error.status_hint == FAULT:
+            if await answer.fail(error):
                 raise
-            await answer.refuse(error)  # the application leaves it to us
         finally:
             answer.close()
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        layers.of_application(scope.get("app"), type(self), identified=self.sessions.identified)
         failed = False
 
         async def sending(message: Message) -> None:
@@ -180,6 +180,8 @@ class _Answer(Visit):
 
     def __init__(self, sessions: Sessions, scope: Scope, receive: Receive, send: Send) -> None:
         super().__init__(sessions, request_of(scope, sessions))
+        if "session" in scope:
+            layers.outside(scope["session"])
         self.lasting = scope["type"] == "websocket"
         self._receive = receive
         self._send = send
@@ -240,6 +242,16 @@ class _Answer(Visit):
 
     async def _drop(self) -> None:
         """Swallow what is left of an answer that was replaced."""
+
+    async def fail(self, error: BaseException) -> bool:
+        """The application has raised `error`. Returns whether that is for the server to tell."""
+        await self.finish(failed=True)
+        if self.attendance is not None and self.attendance.caused(error):
+            return False  # it was told that the connection is over, as when a visitor leaves
+        if self.started or not isinstance(error, SojournError) or error.status_hint == FAULT:
+            return True
+        await self.refuse(error)  # the application leaves it to us
+        return False
 
     async def refuse(self, error: SojournError) -> None:
         """Answer that the session could not be had or stored. Nothing of what the application answers is sent."""

@@ -196,6 +196,11 @@ class Sessions(Opening, Searching, Fitting):
         return self._app
 
     @property
+    def identified(self) -> bool:
+        """Whether it is told, before the application runs, whose a request is."""
+        return self._owners is not None
+
+    @property
     def active(self) -> int:
         """How many requests, WebSockets and `access` blocks of this process are under way that found a session."""
         return len(self._held)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sojourn.core.session import Stage
 from sojourn.errors import SojournError, StoreError
+from sojourn.inbound.answers import layers
 from sojourn.inbound.answers.headers import as_bytes, as_text
 from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
@@ -53,6 +54,8 @@ class SessionMiddleware:
         answer, body = _Answer(self._bridge, visit, start_response), None
         try:
             body = self.app(environ, answer.start_response)
+            if "beaker.session" in environ:
+                layers.beside(environ["beaker.session"])
             if not _is_whole(body, environ):
                 return _Stream(answer, body)
             answer.begin()

@@ -8,6 +8,7 @@ from typing import cast
 from sojourn.core.keeper import Keeper
 from sojourn.core.session import Session, Stage
 from sojourn.errors import Contradiction, SessionError, SojournError, StoreError
+from sojourn.inbound.answers import layers
 from sojourn.inbound.answers.headers import told, tracked, varied
 from sojourn.inbound.lasting import Attendance
 from sojourn.inbound.sessions import Sessions
@@ -99,6 +100,9 @@ class Visit:
             self.started = False
             raise
         session.advance(Stage.STARTED)
+        if session.record is not None:
+            headers = [*headers]
+            layers.setting(headers, self.sessions.cookie)
         if session.track is not None:
             return tracked(headers, lines, cast("RequestTrack", session.track), looked=session.looked)
         return told(headers, lines) if session.looked or lines else [*headers]
