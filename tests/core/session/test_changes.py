@@ -163,6 +163,30 @@ def test_what_is_committed_is_no_change_any_more() -> None:
     assert session.changes().keys() == {"c"}
 
 
+def test_what_is_committed_is_told_at_a_short_look_to_be_no_change() -> None:
+    session = Session(holding(a=[1], b=1), 0.0)
+    session["a"].append(2)
+    session["b"] = 2
+    session["c"] = {"x": [1]}
+    assert not session.pristine
+    commit(session, a=[1], b=1)
+    assert session.pristine
+    session["c"]["x"].append(2)
+    assert not session.pristine
+    assert session.changes().keys() == {"c"}
+
+
+def test_what_is_assigned_while_a_commit_waits_is_told_to_be_a_change() -> None:
+    session = Session(None, 0.0)
+    session["b"] = 1
+    changes = session.changes()
+    attributes = merge({}, changes)
+    session["b"] = 2
+    session.committed(record(version=1, data=codec.write(attributes)), attributes, changes)
+    assert not session.pristine
+    assert unpacked(merge(attributes, session.changes())) == {"b": 2}
+
+
 def test_what_others_changed_is_seen_where_nothing_was_read() -> None:
     session = Session(holding(a=1, b=1), 0.0)
     session["a"] = 2
