@@ -22,7 +22,7 @@ from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
 from sojourn.inbound.bridge import Bridge
 from sojourn.inbound.sessions import Sessions
-from sojourn.inbound.wsgi import request_of
+from sojourn.inbound.wsgi import is_whole, request_of
 
 __all__ = ["PyramidSession", "session_factory", "setup", "tween"]
 
@@ -148,7 +148,7 @@ class _Side:
             _replace(response, error)
             return
         response.headerlist = as_text(headers)
-        if not isinstance(response.app_iter, list | tuple):
+        if not is_whole(response.app_iter, request.environ):
             length = response.content_length  # is forgotten with the next line
             response.app_iter = _Body(response.app_iter, self._bridge, request.environ.pop(_VISIT))
             response.content_length = length

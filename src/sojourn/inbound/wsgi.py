@@ -17,7 +17,7 @@ from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.tracking.request import RequestDefaults
 from sojourn.inbound.tracking.rewriting import Parameters, Rewriting
 
-__all__ = ["SESSION", "EnvironRequest", "SessionMiddleware", "request_of"]
+__all__ = ["SESSION", "EnvironRequest", "SessionMiddleware", "is_whole", "request_of"]
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
@@ -56,7 +56,7 @@ class SessionMiddleware:
             body = self.app(environ, answer.start_response)
             if "beaker.session" in environ:
                 layers.beside(environ["beaker.session"])
-            if not _is_whole(body, environ):
+            if not is_whole(body, environ):
                 return _Stream(answer, body)
             answer.begin()
             answer.finish()
@@ -234,7 +234,7 @@ class _Stream:
             self._answer.finish()
 
 
-def _is_whole(body: Iterable[bytes], environ: Environ) -> bool:
+def is_whole(body: Iterable[bytes], environ: Environ) -> bool:
     """Whether the application has done all that it will: what is in memory is sent, or a file is, by the server."""
     if isinstance(body, list | tuple):
         return True

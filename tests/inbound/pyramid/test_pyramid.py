@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from wsgiref.util import FileWrapper
 
 import pytest
 from pyramid.config import Configurator
@@ -165,6 +166,21 @@ def test_a_file_keeps_its_length(sessions: Sessions, tmp_path: Path) -> None:
         assert visitor.ask("file", method="HEAD").body == b""
         assert visitor.ask("count").value == 3
     assert sessions.active == 0
+
+
+def test_a_file_that_the_server_sends_stays_one(sessions: Sessions, tmp_path: Path) -> None:
+    (tmp_path / "page.txt").write_bytes(b"a page")
+    bodies: list[object] = []
+
+    def file(request: Request) -> Response:
+        count(request)
+        response = FileResponse(tmp_path / "page.txt", request)
+        request.add_finished_callback(lambda _request: bodies.append(response.app_iter))
+        return response
+
+    with serving(sessions, file=file) as visitor:
+        assert visitor.ask("file").body == b"a page"
+    assert [type(body) for body in bodies] == [FileWrapper]  # of the server
 
 
 def test_a_body_that_breaks_off_stores_what_was_done_before_it(sessions: Sessions) -> None:
