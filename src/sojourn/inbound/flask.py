@@ -152,6 +152,7 @@ class SessionInterface(FlaskInterface):
         if visit.passes():
             headers = visit.passed(headers)
         else:
+            session.modified = session.modified  # stays so when it is stored
             if self.sessions.cookie.max_age is None:
                 session.keep(app.permanent_session_lifetime, refreshed=app.config["SESSION_REFRESH_EACH_REQUEST"])
             headers = self._bridge.start(visit, headers, status=response.status_code)

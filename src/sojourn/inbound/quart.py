@@ -113,6 +113,7 @@ class SessionInterface(QuartInterface):
         if visit.passes():
             pairs = visit.passed(pairs)
         else:
+            session.modified = session.modified  # stays so when it is stored
             if self.sessions.cookie.max_age is None:
                 session.keep(app.permanent_session_lifetime, refreshed=app.config["SESSION_REFRESH_EACH_REQUEST"])
             pairs = await visit.start(pairs, status=status)

@@ -292,6 +292,7 @@ def test_a_test_reads_what_its_request_left(site: flask.Flask, visitor: FlaskCli
     with visitor:
         visitor.get("/count")
         assert flask.session["n"] == 1
+        assert flask.session.modified
         visitor.get("/count")
         assert flask.session["n"] == 2
     assert sessions.active == 0
