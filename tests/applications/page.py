@@ -62,11 +62,11 @@ _HEAD = """\
 # Applications
 
 Applications that others wrote, from the package index, each with its own database and a user, served by two processes.
-They are driven over HTTP: a page is asked for, the form is sent with its token against forgery, the page is there, the way
-out closes it. First with the sessions that they bring, then with ours and nothing else changed, over each store.
+They are driven over HTTP: a page is asked for, the form is sent with its token against forgery, the page is there, the
+way out closes it. First with the sessions that they bring, then with ours and nothing else changed, over each store.
 
-`scripts/applications` installs and drives them, and has written this page. It takes a network and half an hour, so it is not
-part of the tests; one of them drives an application of ours in the same way.
+`scripts/applications` installs and drives them, and has written this page. It takes a network and half an hour, so it
+is not part of the tests; one of them drives an application of ours in the same way.
 """.splitlines()
 
 

@@ -55,7 +55,7 @@ async def test_one_is_signed_out_and_then_all_others(open_shop: Open, viewport: 
         assert await names(here) == ["Firefox on Linux"]
         assert [await self_named(page) for page in (phone, home, eve)] == ["nobody", "nobody", "Eve"]
 
-        await press(here, "Sign out: Firefox on Linux, this device")
+        await press(here, "Sign out: Firefox on Linux, in use now")
         assert here.url == f"{url}/"
         assert await who(here) == "nobody"
         await here.goto(f"{url}{DEVICES}")
@@ -76,7 +76,7 @@ async def test_no_page_of_it_is_wider_than_the_screen_and_keys_reach_everything(
         await page.goto(f"{url}{DEVICES}")
         assert await too_wide(page) == []
         for name in (
-            "Sign out: Firefox on Linux, this device",
+            "Sign out: Firefox on Linux, in use now",
             "Sign out: Edge on Windows",
             "Sign out: Safari on iPhone",
         ):

@@ -90,7 +90,10 @@ LABEL_STUDIO = Application(
         "FRONTEND_SENTRY_DSN": "",
         "COLLECT_ANALYTICS": "False",
     },
-    prepare=(f"label-studio init society --username {NAME} --password {PASSWORD}",),
+    prepare=(
+        f"label-studio init society --username {NAME} --password {PASSWORD}",
+        "python -m django shell -c 'from users.models import User; User.objects.update(is_staff=True, is_superuser=True)'",
+    ),
     target="core.wsgi:application",
     cookie="sessionid",
     # Its settings cannot be imported by others: while they are read they ask Django for themselves.

@@ -46,9 +46,9 @@ def _whole(title: str, content: str) -> str:
 
 
 def _line(device: Device, now: float) -> str:
+    of = f"{device.name}, in use now" if device.here else device.name
     here = '<span class="here">this device</span>' if device.here else ""
     used = "In use now" if device.here else f"Last used {_ago(device.accessed_at, now)}"
-    of = f"{device.name}, this device" if device.here else device.name
     return (
         f"<li><div><h2>{escape(device.name)} {here}</h2>"
         f"<p><span>{used}</span> <span>signed in {_ago(device.created_at, now)}</span></p></div>"

@@ -26,6 +26,11 @@ class Beside:
         return self._get_session().ref
 
     @property
+    def ended(self) -> bool:
+        """As `Session`."""
+        return self._get_session().ended
+
+    @property
     def version(self) -> int:
         """As `Session`."""
         return self._get_session().version
