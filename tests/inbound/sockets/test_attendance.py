@@ -285,6 +285,29 @@ async def test_a_message_that_comes_as_the_handler_gives_up_waiting_is_there_the
     attendance.stop()
 
 
+async def test_it_is_closed_by_a_server_that_closes_nothing_while_it_is_listened_to(sessions: Sessions) -> None:
+    session, line, codes = Session(await stored(sessions), 0.0), asyncio.Lock(), list[int]()
+    session.mark_accessed()
+
+    async def receive() -> str:
+        async with line:
+            await asyncio.Event().wait()
+        return "nothing"
+
+    async def close(code: int) -> None:
+        async with line:
+            codes.append(code)
+
+    attendance = Attendance(sessions.attending, session, sessions.lifetime, close)
+    waiting = asyncio.create_task(attendance.hear(receive))
+    await sessions.end(session.ref)
+    assert await asyncio.wait_for(waiting, PATIENCE) is None
+    assert codes == [4401]
+    with pytest.raises(ConnectionAbortedError):
+        attendance.sent()
+    attendance.stop()
+
+
 async def stored(sessions: Sessions) -> Record:
     await Visitor(sessions).ask(sets(a=1))
     (record,) = await sessions.find()

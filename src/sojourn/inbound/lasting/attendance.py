@@ -22,6 +22,8 @@ __all__ = ["Attendance", "Attending"]
 
 T = TypeVar("T")
 
+PATIENCE = 10.0  # seconds that a server may take to close a connection
+
 _log = logging.getLogger(__name__)
 
 
@@ -63,6 +65,7 @@ class Attendance:
         self._seen = session.record
         self._used = False
         self._hearing: asyncio.Future[Any] | None = None
+        self._closed = asyncio.Event()
         self._looking = asyncio.get_running_loop().create_task(self._look_on())
 
     def sent(self) -> None:
@@ -76,6 +79,7 @@ class Attendance:
         if self._session.ended:
             await self._end()  # the handler itself has ended it
         if self.over:
+            await self._closed.wait()
             return None
         if self._hearing is None:
             self._hearing = asyncio.ensure_future(receive())
@@ -84,6 +88,7 @@ class Attendance:
         except asyncio.CancelledError:  # what comes at that very moment is for the next call, too
             task = asyncio.current_task()
             if self.over and not (task is not None and task.cancelling()):
+                await self._closed.wait()
                 return None
             raise
         except BaseException:
@@ -110,7 +115,8 @@ class Attendance:
         """The connection is over. What was used of late is written."""
         if (known := self._known()) is not None:
             self._touch(known)
-        self._looking.cancel()
+        if not self.over:  # else it is about to close the connection
+            self._looking.cancel()
         if self._hearing is not None:
             self._hearing.cancel()
 
@@ -176,12 +182,15 @@ class Attendance:
             return
         self.over = True
         self._lose()
+        if self._hearing is not None:
+            self._hearing.cancel()  # first: some servers close nothing while they are being listened to
         try:
-            with contextlib.suppress(OSError, RuntimeError):  # the visitor, or the application, was faster
-                await self._close(self._attending.sockets.close_code)
+            # The visitor, or the application, may be faster, and who reads nothing any more may keep us waiting.
+            with contextlib.suppress(OSError, RuntimeError):
+                async with asyncio.timeout(PATIENCE):
+                    await self._close(self._attending.sockets.close_code)
         finally:
-            if self._hearing is not None:
-                self._hearing.cancel()
+            self._closed.set()
 
     def _lose(self) -> None:
         """Let nothing of it be stored: a save would bring back what has only just expired."""
