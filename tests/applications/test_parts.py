@@ -135,10 +135,10 @@ def test_what_a_program_says_when_it_fails_is_told() -> None:
 
 
 def test_a_form_is_sent_with_what_it_hides() -> None:
-    forms = Forms(
-        "<form action=/a><input name=q></form><form><input type=hidden name=t value=1><input name=user></form>"
-    )
+    text = "<form action=/a><input name=q></form><input type=hidden name=s value=2>"
+    forms = Forms(f"{text}<form><input type=hidden name=t value=1><input name=user></form>")
     assert [(form.action, form.hidden, form.names) for form in forms.found] == [
+        ("", {"s": "2"}, {"s"}),
         ("/a", {}, {"q"}),
         ("", {"t": "1"}, {"t", "user"}),
     ]

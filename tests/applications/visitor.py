@@ -43,9 +43,9 @@ class Visitor:
         `action`: where it leads; None for the form that has the `fields`.
         """
         page = self.get(path)
-        forms = Forms(page.text).found
+        whole, *forms = Forms(page.text).found
         fitting = [form for form in forms if _fits(form, fields, action, page.url)]
-        hidden = fitting[0].hidden if fitting else {}
+        hidden = (fitting or [whole])[0].hidden  # a form that a script makes takes what the page hides
         to = urljoin(page.url, action or (fitting[0].action if fitting else "") or page.url)
         body = urlencode({**hidden, **fields}).encode()
         origin = "{0.scheme}://{0.netloc}".format(urlsplit(to))
@@ -84,22 +84,28 @@ class Form:
 
 
 class Forms(HTMLParser):
-    """The forms of a page."""
+    """The forms of a page; the first is what stands outside of them."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.found: list[Form] = []
+        self.found = [Form("", {}, set())]
+        self._form = self.found[0]
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         name = given.get("name") or ""
         if tag == "form":
-            self.found.append(Form(given.get("action") or "", {}, set()))
-        elif tag in ("input", "button") and self.found and name:
-            self.found[-1].names.add(name)
+            self._form = Form(given.get("action") or "", {}, set())
+            self.found.append(self._form)
+        elif tag in ("input", "button") and name:
+            self._form.names.add(name)
             if given.get("type") == "hidden":
-                self.found[-1].hidden[name] = given.get("value") or ""
+                self._form.hidden[name] = given.get("value") or ""
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._form = self.found[0]
 
 
 def _fits(form: Form, fields: dict[str, str], action: str | None, url: str) -> bool:

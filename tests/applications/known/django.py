@@ -92,7 +92,7 @@ LABEL_STUDIO = Application(
     },
     prepare=(
         f"label-studio init society --username {NAME} --password {PASSWORD}",
-        "python -m django shell -c 'from users.models import User; User.objects.update(is_staff=True, is_superuser=True)'",
+        "python -m django shell -c 'import users.models as m; m.User.objects.update(is_staff=True, is_superuser=True)'",
     ),
     target="core.wsgi:application",
     cookie="sessionid",
@@ -120,8 +120,8 @@ from core.wsgi import application
         ),
         Door(
             name="Django's admin",
-            form="/admin/login/?next=/admin/",
-            fields={"username": NAME, "password": PASSWORD},
+            form="/user/login/?next=/admin/",  # it signs out who has come by the admin's own form
+            fields={"email": NAME, "password": PASSWORD},
             page="/admin/",
             mark="Site administration",
             out="/admin/logout/",
