@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import msgspec
 
 __all__ = ["Record", "is_text"]
@@ -14,9 +12,6 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     A store looks at every field but `data`, which it keeps as it is.
     """
-
-    stored: ClassVar[bool] = True
-    """Whether it is; otherwise it is where a session may begin (see `SharedRecord`)."""
 
     key: str
     """Where it is stored: a hash of the secret id (`SessionId.key`), 45 characters."""

@@ -37,7 +37,6 @@ from sojourn.inbound.opening.fitting import Fitting
 from sojourn.inbound.opening.opening import Opening
 from sojourn.inbound.opening.owners import Identity, Strangers, owners_of
 from sojourn.inbound.opening.searching import Searching
-from sojourn.inbound.sharing import Everywhere, SharedCommits, SharedStore, SharedTracking, check_sharing, sharing
 from sojourn.inbound.tracking.certificates import Certificate
 from sojourn.inbound.tracking.cookies import SET, CookieTracking, Headers
 from sojourn.inbound.tracking.rewriting import Rewriting
@@ -84,7 +83,6 @@ class Sessions(Opening, Searching, Fitting):
         rewriting: Rewriting | None = None,
         certificate: Certificate | None = None,
         route: str | None = None,
-        share_id: bool = False,
         skip: Sequence[str] = (),
         identity: Identity | Literal["request"] | None = None,
         strangers: Strangers = "refuse",
@@ -107,8 +105,6 @@ class Sessions(Opening, Searching, Fitting):
         - `on_conflict`: two requests changed the same attribute: the later one wins, or is refused with 409.
         - `contents`: which attributes a change stores, and holds against other requests: those that were changed;
           those that were read as well; or all, so that a session is never put together from what two requests left.
-        - `share_id`: the applications over one store that set it share each visitor's id, if their `cookie` is the same
-          one, and each keeps a session of its own under it. `session.end(everywhere=True)` ends them all.
         - `skip`: beginnings of paths that have no session (static files, health checks): nothing is loaded there.
         - `limit`: how many sessions one principal may have (see `Limit`); None: as many as they like.
         - `takes_over`: whose sessions go on here, for visitors who still come with another library's cookie (see
@@ -151,16 +147,12 @@ class Sessions(Opening, Searching, Fitting):
         self.touches_always = touch == "always"  # read for each response by the sides
         self._clock = clock = clock if clock is not None else clock_of(inner)
         node = node if node is not None else f"{platform.node()}:{os.getpid()}"
-        if share_id:
-            check_sharing(store, save=save, tracking=tracking, takes_over=takes_over)
-            self._kind = sharing(self._kind)
-        self._tracking = SharedTracking(self.cookie, route, app) if share_id else CookieTracking(self.cookie, route)
-        self._name = self.cookie.name.encode()
+        self._tracking, self._name = CookieTracking(self.cookie, route), self.cookie.name.encode()
         self._ways = ways_of(tracking, self._tracking, rewriting, certificate)
         self.rewriting = None if self._ways is None else self._ways.rewriting  # read for each request by the sides
         outer = Outer(node=node, near=near_of(near, inner), behind=behind_of(save, write), seal=seal, outage=outage)
         rules = Rules(app=app, node=node, lifetime=self.lifetime, clock=clock, choices=choices, limit=limit)
-        self._connect(inner, outer, rules, shares=share_id)
+        self._connect(inner, outer, rules)
         self._owners = owners_of(identity, strangers)
         self._takeover = Takeover(self.store, rules, self.cookie, takes_over, self._listeners) if takes_over else None
         check_kinds(sockets=(sockets := Sockets() if sockets is None else sockets))
@@ -173,21 +165,16 @@ class Sessions(Opening, Searching, Fitting):
             dropped=self._tell_of_loss,
         )
 
-    def _connect(self, inner: Store, outer: Outer, rules: Rules, *, shares: bool) -> None:
+    def _connect(self, inner: Store, outer: Outer, rules: Rules) -> None:
         self._rules = rules
         self._listeners = Listeners()
         self._held: set[int] = set()  # the sessions under way, by identity: a request may end or renew its own
         self.store = stacked(inner, outer, rules.clock, dropped=self._tell_of_loss, unreadable=self._tell_of_unreadable)
-        self._everywhere = None
-        if shares:
-            self.store = shared = SharedStore(self.store, rules.app, rules.clock)
-            self._everywhere = Everywhere(shared, self._listeners)
         self._recalls = power(self.store, Recalls)
         self._endings = Endings(self.store, self._listeners)
         sweeps = power(self.store, Sweeps)
         self._sweeper = None if sweeps is None else Sweeper(sweeps, self._endings, self.sweeping, rules.clock)
-        given = (self.store, rules, self._listeners, self._endings)
-        self._commits = Commits(*given) if self._everywhere is None else SharedCommits(*given, self._everywhere)
+        self._commits = Commits(self.store, rules, self._listeners, self._endings)
         self.keeper = Keeper(self.store, self._commits, rules.clock)
 
     @property
