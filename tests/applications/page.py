@@ -50,7 +50,7 @@ def write(places: Path) -> None:
 def text(outcomes: list[Outcome]) -> str:
     """The page."""
     kinds = [kind for kind in TITLES if any(kind in outcome.checks for outcome in outcomes)]
-    lines = [*_HEAD, *_row(["application", "on", "its own sessions", "way in", *(TITLES[kind] for kind in kinds)])]
+    lines = [*_HEAD, "", *_row(["application", "on", "its own sessions", "way in", *(TITLES[kind] for kind in kinds)])]
     lines += _row(["---"] * (4 + len(kinds)))
     lines += [line for outcome in outcomes if not outcome.failure for line in _rows(outcome, kinds)]
     lines += ["", "## What was asked", "", *_asked(), "", "## What failed", "", *_failed(outcomes)]
@@ -92,14 +92,13 @@ def _asked() -> list[str]:
 
 
 def _failed(outcomes: list[Outcome]) -> list[str]:
-    return [
-        f"- {outcome.name}, {door}, {TITLES[kind]}: not “{CHECKS.get(check.name, check.name)}” ({check.found})."
-        for outcome in outcomes
-        for kind, doors in outcome.checks.items()
-        for door, checks in doors.items()
-        for check in checks
-        if not check.passed
-    ] or ["Nothing."]
+    lines = []
+    for outcome in outcomes:
+        for kind, doors in outcome.checks.items():
+            for door, checks in doors.items():
+                found = [f"{CHECKS.get(each.name, each.name)} ({each.found})" for each in checks if not each.passed]
+                lines += [f"- {outcome.name}, {door}, {TITLES[kind]}. Not so: {'; '.join(found)}."] if found else []
+    return lines or ["Nothing."]
 
 
 def _settings(outcomes: list[Outcome]) -> list[str]:

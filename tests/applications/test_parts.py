@@ -155,7 +155,7 @@ def test_the_page_tells_what_was_tried_and_what_failed() -> None:
     text = page.text([outcome, broken])
     assert f"| ihatemoney 7 | Flask 3 | signed cookies | {doors[0]} | 1 of 2 | 2 of 2 |" in text
     assert f"| ihatemoney 7 | Flask 3 | signed cookies | {doors[1]} | – | 1 of 1 |" in text
-    assert "before: not “refuses the cookies of before the sign-out” (they are signed in)" in text
+    assert "before. Not so: refuses the cookies of before the sign-out (they are signed in)." in text
     assert "- `pretix`: it broke" in text
     assert all(f"- `{name}`: " in text for name in UNFIT)
 

@@ -99,8 +99,10 @@ class _Trial:
             visitor.get(self._door.out)
         else:
             visitor.send(self._door.out_page or self._door.page, {}, action=self._door.out)
-        self._note("sign-out", was_in and not self._sees(visitor), f"signed in before: {was_in}; signed in afterwards")
-        self._note("replay", was_in and self._loses(old), "they are signed in")
+        self._note(
+            "sign-out", was_in and not self._sees(visitor), "signed in afterwards" if was_in else "was not signed in"
+        )
+        self._note("replay", was_in and self._loses(old), "they are signed in" if was_in else "was not signed in")
 
     def _signed_in(self) -> str | None:
         """Sign in; the value of the session's cookie when the form was seen."""
