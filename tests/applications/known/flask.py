@@ -71,8 +71,8 @@ SUPERSET = Application(
     name="apache-superset",
     framework="Flask",
     own="signed cookies",
-    # What it imports and does not ask for, and one whose later versions it does not fit.
-    requirements=("rich", "cachetools", "flask-caching<2.4"),
+    # What it imports and does not ask for, and versions that fit: wheels alone are older than it needs.
+    requirements=("rich", "cachetools", "flask-caching<2.4", "wtforms-json>=0.3.5"),
     files={
         "superset_config.py": "import os\n"
         "SQLALCHEMY_DATABASE_URI = 'sqlite:///{home}/superset.db'\n"
