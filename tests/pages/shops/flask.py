@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, redirect, request, session
@@ -18,7 +19,6 @@ def application(**options: Any) -> Flask:
     sessions = Sessions(**options)
     app = Flask("shop", static_folder=None)
     app.session_interface = SessionInterface(sessions)
-    devices = Devices(sessions)
 
     @app.get("/")
     @app.get("/other")
@@ -41,21 +41,24 @@ def application(**options: Any) -> Flask:
         _ours().end()
         return redirect("/", 303)
 
-    @app.route(DEVICES, methods=["GET", "POST"])
-    def account() -> Response:
-        answer = wait(
-            devices.answer(
-                _ours(),
-                method=request.method,
-                path=request.path,
-                query=request.query_string.decode(),
-                form=request.get_data(),
-                headers={name.lower(): value for name, value in request.headers.items()},
-            )
-        )
-        return Response(answer.body, answer.status, [(name.decode(), value.decode()) for name, value in answer.headers])
-
+    app.add_url_rule(
+        DEVICES, view_func=partial(_account, Devices(sessions)), endpoint="devices", methods=["GET", "POST"]
+    )
     return app
+
+
+def _account(devices: Devices) -> Response:
+    answer = wait(
+        devices.answer(
+            _ours(),
+            method=request.method,
+            path=request.path,
+            query=request.query_string.decode(),
+            form=request.get_data(),
+            headers={name.lower(): value for name, value in request.headers.items()},
+        )
+    )
+    return Response(answer.body, answer.status, [(name.decode(), value.decode()) for name, value in answer.headers])
 
 
 def _ours() -> Session:
