@@ -53,6 +53,7 @@ __all__ = ["Sessions"]
 
 E = TypeVar("E", bound=events.Event)
 
+
 class Sessions(Opening, Searching, Fitting):
     """The sessions of an application's visitors: one object, made once, shared by all its requests.
 
