@@ -94,6 +94,8 @@ def _shown(field: dataclasses.Field[object]) -> str:
 
 def _quoted(value: object) -> str:
     """As it is written in code: strings in double quotes."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_quoted, value))}]"  # any sequence will do, and most write a list
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
