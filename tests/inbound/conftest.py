@@ -66,7 +66,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     runs = [
         (place, node)
         for *place, node in itertools.product([kind for kind in STORES if kind in wanted], AROUND, nodes)
-        if not (looks and place[1])
+        if not ((looks or "bare" in metafunc.fixturenames) and place[1])
         and not ("sync" in metafunc.fixturenames and place[1] == "async" and node is not False)
     ]
     ids = ["-".join(filter(None, (*place, NODES.get(node)))) for place, node in runs]
@@ -87,6 +87,11 @@ def place(request: pytest.FixtureRequest) -> tuple[str, str]:
 def another_node(request: pytest.FixtureRequest) -> bool:
     """Whether the second of two requests arrives at another node; the test runs with both."""
     return bool(request.param)
+
+
+@pytest.fixture
+def bare() -> None:
+    """For tests of what stands before the sessions, which whatever is around a store cannot change."""
 
 
 @pytest.fixture

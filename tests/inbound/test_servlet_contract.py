@@ -27,6 +27,8 @@ from sojourn.core.events import (
 from sojourn.errors import SessionEnded as Ended
 from sojourn.testing import FakeClock
 
+pytestmark = pytest.mark.usefixtures("bare")
+
 PAGE = Path(__file__).parents[2] / "docs/reference/servlet-contract.md"
 
 

@@ -12,6 +12,8 @@ from sojourn import Session, Sessions
 from sojourn.inbound.devices import Devices, name_of, note
 from sojourn.inbound.devices.devices import LONGEST
 
+pytestmark = pytest.mark.usefixtures("bare")
+
 Make = Callable[..., Sessions]
 PATH = "/account/devices"
 

@@ -13,6 +13,8 @@ from sojourn import Session, Sessions
 from sojourn.core.events import Event, SessionEnded, StrangerRefused
 from sojourn.errors import NotOwner, SettingError
 
+pytestmark = pytest.mark.usefixtures("bare")
+
 Make = Callable[..., Sessions]
 
 

@@ -24,6 +24,8 @@ from sojourn.inbound.answers import layers
 from sojourn.inbound.asgi import SessionMiddleware
 from sojourn.inbound.bridge import wait
 
+pytestmark = pytest.mark.usefixtures("bare")
+
 THEIRS = Middleware(StarletteLayer, secret_key="a secret")
 STARSESSIONS = Middleware(starsessions.SessionMiddleware, store=starsessions.InMemoryStore())
 

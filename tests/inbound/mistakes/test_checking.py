@@ -14,6 +14,8 @@ from tests.fixtures.visitor import Visitor, everything, sets
 from sojourn import Cookie, Session, Sessions
 from sojourn.errors import NotStorable, SettingError
 
+pytestmark = pytest.mark.usefixtures("bare")
+
 Make = Callable[..., Sessions]
 
 

@@ -26,6 +26,8 @@ from sojourn.inbound.asgi import SessionMiddleware
 from sojourn.inbound.tracking.certificates import Certificate
 from sojourn.testing import FakeClock
 
+pytestmark = pytest.mark.usefixtures("bare")
+
 Make = Callable[..., Sessions]
 TRACKING = ["certificate"]
 

@@ -15,6 +15,8 @@ from sojourn.inbound.tracking.encoding import encoded
 from sojourn.inbound.tracking.request import RequestDefaults
 from sojourn.inbound.tracking.rewriting import Rewriting
 
+pytestmark = pytest.mark.usefixtures("bare")
+
 REWRITING = Rewriting()
 ID = "A" * 43
 ADDED = f"jsessionid={ID}.n1"

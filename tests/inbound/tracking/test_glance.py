@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from sojourn import Cookie
 from sojourn.inbound.tracking.cookies import CookieTracking
 
+pytestmark = pytest.mark.usefixtures("bare")
+
 TRACKING = CookieTracking(Cookie.development(), None)
 ID = "A" * 43
 PARTS = (

@@ -22,6 +22,8 @@ import pytest
 from tests.fixtures.process import Process, processes
 from tests.inbound.tracking.authority import Authority
 
+pytestmark = pytest.mark.usefixtures("bare")
+
 PATIENCE = 30.0  # seconds after which a proxy is taken to have failed
 
 CONFIGURATION = """

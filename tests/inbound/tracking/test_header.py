@@ -13,6 +13,8 @@ from sojourn.core.events import Event, IdRefused
 from sojourn.inbound.asgi import SessionMiddleware
 from sojourn.testing import FakeClock
 
+pytestmark = pytest.mark.usefixtures("bare")
+
 Make = Callable[..., Sessions]
 NAME = b"x-session-id"
 

@@ -10,6 +10,8 @@ from tests.fixtures.visitor import Answer, Visitor, everything, sets, signs_in
 
 from sojourn import Cookie, Session, Sessions
 
+pytestmark = pytest.mark.usefixtures("bare")
+
 Make = Callable[..., Sessions]
 ATTRIBUTES = "; Path=/; Secure; HttpOnly; SameSite=Lax"
 

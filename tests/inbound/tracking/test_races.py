@@ -17,6 +17,8 @@ from sojourn.errors import OutcomeUnknown
 from sojourn.inbound import doubt
 from sojourn.testing import FakeClock
 
+pytestmark = pytest.mark.usefixtures("bare")
+
 Make = Callable[..., Sessions]
 Between = Callable[[], Awaitable[Any]]
 

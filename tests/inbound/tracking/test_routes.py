@@ -13,6 +13,8 @@ from sojourn import Session, Sessions
 from sojourn.core.events import AffinityBroken, Event
 from sojourn.errors import SettingError
 
+pytestmark = pytest.mark.usefixtures("bare")
+
 Make = Callable[..., Sessions]
 
 

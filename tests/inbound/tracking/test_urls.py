@@ -15,6 +15,8 @@ from sojourn.core.events import Event, IdRefused
 from sojourn.inbound.tracking.rewriting import Rewriting
 from sojourn.testing import FakeClock
 
+pytestmark = pytest.mark.usefixtures("bare")
+
 Make = Callable[..., Sessions]
 URL = re.compile(r";jsessionid=([A-Za-z0-9_-]{43})(?:\.([a-z0-9]+))?")
 

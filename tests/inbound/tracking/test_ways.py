@@ -18,6 +18,8 @@ from sojourn.inbound.tracking.rewriting import Rewriting
 from sojourn.store import open_store
 from sojourn.testing import FakeClock
 
+pytestmark = pytest.mark.usefixtures("bare")
+
 Make = Callable[..., Sessions]
 
 

@@ -14,6 +14,8 @@ from sojourn.inbound.bridge import wait
 from sojourn.inbound.tracking.certificates import Certificate
 from sojourn.inbound.wsgi import SESSION, SessionMiddleware
 
+pytestmark = pytest.mark.usefixtures("bare")
+
 Environ = dict[str, Any]
 FINGERPRINT = "ab" * 32
 
