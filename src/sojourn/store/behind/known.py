@@ -63,6 +63,9 @@ class Known:
     def saw(self, record: Record) -> None:
         """The store has answered with `record`."""
         place = (record.ref, record.app)
+        there = self._refs.get((record.key, record.app))
+        if there is not None and there != record.ref:  # another session was there, of which nothing is known any more
+            self._versions.pop((there, record.app), None)
         before = self._versions.pop(place, None)
         if before is not None and before[0] != record.key:
             self._refs.pop((before[0], record.app), None)
