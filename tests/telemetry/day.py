@@ -22,6 +22,8 @@ COUNTED: dict[tuple[str, ...], int] = {
     ("sessions.ended", "idle"): VISITORS - 2,
     ("sessions.absent",): 4,
     ("ids.refused",): 1,
+    ("strangers.refused",): 0,
+    ("tracking.disagreed",): 0,
     ("affinity.broken",): 1,
     ("sessions.fell_back",): 1,
     ("changes.dropped",): 1,
@@ -47,7 +49,7 @@ class Day:
             await asyncio.sleep(0)
         visitors = [Visitor(self.sessions) for _ in range(VISITORS)]
         for number, each in enumerate(visitors):
-            await each.ask(sets(number=number, cart=["pen"]))
+            await each.ask(sets(number=number, cart=["PEN"]))
             self._note(each)
             for _ in range(READS):
                 await each.ask(everything)

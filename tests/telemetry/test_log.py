@@ -49,7 +49,7 @@ async def test_no_id_and_no_value_is_in_it(sessions: Sessions, day: Day, caplog:
     await day.spend()
     written = "\n".join(f"{each.getMessage()} {vars(each)}" for each in caplog.records)
     assert not [each for each in day.ids if each in written]
-    assert "pen" not in written
+    assert "PEN" not in written
     await sessions.close()
 
 

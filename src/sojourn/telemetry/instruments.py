@@ -72,6 +72,8 @@ INSTRUMENTS: dict[str, Instrument] = {
             "changes.late", "session", "Changes that came after the first byte of the response; they were stored."
         ),
         _counter("ids.refused", "request", "Requests with several ids where a browser sends one: one was forged."),
+        _counter("strangers.refused", "request", "Requests that came with the id of another principal's session."),
+        _counter("tracking.disagreed", "request", "Requests with two live sessions, in two ways of tracking."),
         _counter("affinity.broken", "request", "Requests that came with the route of another node."),
         # What the store was asked.
         _histogram("store.duration", "s", "How long the store took to answer.", ("operation", "outcome"), _SECONDS),

@@ -19,6 +19,8 @@ _LEVELS: dict[type[events.Event], int] = {
     events.SessionUnreadable: logging.WARNING,
     events.FellBack: logging.WARNING,
     events.IdRefused: logging.WARNING,
+    events.StrangerRefused: logging.WARNING,
+    events.TrackingDisagreed: logging.WARNING,
     events.SessionRefused: logging.WARNING,
 }
 

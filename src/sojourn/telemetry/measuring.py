@@ -56,6 +56,8 @@ _COUNTED: dict[type[events.Event], str] = {
     events.ChangesDropped: "changes.dropped",
     events.ChangedLate: "changes.late",
     events.IdRefused: "ids.refused",
+    events.StrangerRefused: "strangers.refused",
+    events.TrackingDisagreed: "tracking.disagreed",
     events.AffinityBroken: "affinity.broken",
 }
 
