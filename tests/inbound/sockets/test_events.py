@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import time
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from urllib.parse import urlsplit
@@ -25,11 +25,12 @@ from sojourn.testing.app.client import PATIENCE, Visitor
 
 
 class Site:
-    """Streams of events and of other kinds, and how many parts of them were made."""
+    """Streams of events and of other kinds."""
 
     def __init__(self, sessions: Sessions) -> None:
         self.sessions = sessions
-        self.made = 0
+        self.left = threading.Event()
+        """Whether the application makes no more parts of a stream."""
         self.pause = 0.005
         routes = [Route("/in", self.sign_in), Route("/end", self.end), Route("/events", self.events)]
         middleware = [Middleware(SessionMiddleware, sessions=sessions)]
@@ -48,10 +49,12 @@ class Site:
         return StreamingResponse(self.ticks(request.session.get("user", "nobody")), media_type=kind)
 
     async def ticks(self, user: str) -> AsyncIterator[str]:
-        for _ in range(200):
-            self.made += 1
-            yield f"data: {user}\n\n"
-            await asyncio.sleep(self.pause)
+        try:
+            for _ in range(200):
+                yield f"data: {user}\n\n"
+                await asyncio.sleep(self.pause)
+        finally:
+            self.left.set()
 
 
 @pytest.fixture
@@ -87,10 +90,8 @@ def test_a_stream_of_events_ends_with_its_session(site: Site, pause: float) -> N
             visitor.twin().send("/end")
             rest = response.read()  # to its end, which is a proper one
         assert rest.count(b"data: ann") < 199
-        time.sleep(4 * site.pause if pause < 1 else 0)
-        made = site.made
-        time.sleep(10 * site.pause if pause < 1 else 0)
-        assert site.made == made  # Starlette learned that nobody listens any more when it sent the next
+        if pause < PATIENCE:  # Starlette learns that nobody listens any more when it sends the next
+            assert site.left.wait(PATIENCE)
 
 
 def test_streams_of_other_kinds_and_of_nobody_go_on_to_their_end(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TypeVar
 
 from sojourn.core.keeper import Exclusive
@@ -17,8 +18,9 @@ class Beside:
 
     _session_key: str | None
 
+    @abstractmethod
     def _get_session(self) -> Session:
-        raise NotImplementedError
+        """The session, loaded."""
 
     @property
     def ref(self) -> str:
