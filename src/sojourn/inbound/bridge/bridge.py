@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator, Iterable
-from contextvars import copy_context
-from functools import partial
-from typing import Any
+from collections.abc import Awaitable, Coroutine, Generator, Iterable
+from contextvars import Context, copy_context
+from typing import Any, TypeVar
 
 from sojourn.core.keeper import Exclusive, Keeper
 from sojourn.core.session import Session
@@ -17,6 +16,8 @@ from sojourn.inbound.tracking.cookies import Headers
 from sojourn.inbound.tracking.request import Request
 
 __all__ = ["Bridge", "Waiting"]
+
+T = TypeVar("T")
 
 
 class Bridge:
@@ -55,12 +56,12 @@ class Waiting:
     Async code may use such a session, too: a save is over when it is called, and to have it exclusively is awaited.
     """
 
-    __slots__ = ("_keeper", "_run")
+    __slots__ = ("_context", "_keeper")
 
     def __init__(self, keeper: Keeper) -> None:
         """`keeper`: of async code."""
         self._keeper = keeper
-        self._run = partial(wait, context=copy_context())  # one for all, so that a block within a block is part of it
+        self._context: Context | None = None
 
     def save(self, session: Session) -> Awaitable[None]:
         """As `Keeper`."""
@@ -70,6 +71,11 @@ class Waiting:
     def exclusive(self, session: Session, *, wait: float) -> Exclusive:
         """As `Keeper`."""
         return Exclusive(self._keeper.exclusive(session, wait=wait), self._run)
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._context is None:  # most requests ask for nothing
+            self._context = copy_context()  # one for all, so that a block within a block is part of it
+        return wait(work, context=self._context)
 
 
 async def _completed(work: Awaitable[None]) -> None:
