@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Seque
 from typing import Any
 
 from sojourn.core.session import Stage
-from sojourn.errors import SojournError, StoreError
+from sojourn.errors import SettingError, SojournError, StoreError
 from sojourn.inbound.answers import layers
 from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
@@ -124,7 +124,12 @@ class _Request(RequestDefaults):
         try:
             return str(user.identity)
         except NotImplementedError:
-            return str(user.display_name)
+            if isinstance(name := getattr(user, "username", None), str):  # as Starlette's SimpleUser has it
+                return name
+            # A display name may be that of several, who would have each other's sessions.
+            raise SettingError(
+                f"identity='request': a {type(user).__name__} has no identity; give it one, or Sessions a function"
+            ) from None
 
     @property
     def scheme(self) -> str:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from starlette.authentication import BaseUser, SimpleUser
 from tests.fixtures.visitor import Visitor, everything, sets, signs_in
 
 from sojourn import Session, Sessions
@@ -135,6 +136,22 @@ async def test_a_refusal_is_told_with_the_public_name(make: Make) -> None:
     await visitor.ask(sets(n=1), **user("alice"))
     await visitor.call(_reads, **user("bob"))
     assert [event.ref for event in told] == [(await sessions.find())[0].ref]
+
+
+async def test_a_user_of_starlettes_own_is_told_by_the_name(make: Make) -> None:
+    visitor = Visitor(sessions := make(identity="request"))
+    await visitor.ask(sets(n=1), user=SimpleUser("alice"))
+    assert [record.principal for record in await sessions.find()] == ["alice"]
+
+
+async def test_a_name_that_several_may_show_tells_nobody_apart(make: Make) -> None:
+    class Shown(BaseUser):
+        is_authenticated = True
+        display_name = "Ann Smith"
+
+    visitor = Visitor(make(identity="request"))
+    with pytest.raises(SettingError, match="a Shown has no identity"):
+        await visitor.ask(sets(n=1), user=Shown())
 
 
 async def test_a_function_tells_whose_a_request_is(make: Make) -> None:
