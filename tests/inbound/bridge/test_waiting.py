@@ -195,8 +195,9 @@ def test_who_is_interrupted_in_the_queue_for_a_session_leaves_it(asked: Asked) -
 
 def test_at_the_end_of_the_process_a_loop_that_stands_still_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "PATIENCE", -0.9)
-    sessions = Sessions(MemoryStore())
-    Bridge(sessions)
+    several = [Sessions(MemoryStore()) for _ in range(100)]
+    for sessions in several:
+        Bridge(sessions)
     freed, entered = threading.Event(), threading.Event()
 
     async def block() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import Context, copy_context
 from multiprocessing.util import Finalize
 from typing import Any, Generic, TypeVar, cast
@@ -122,18 +122,17 @@ def _finish(pid: int) -> None:
     """Do what is to be done last, and stop."""
     if pid != os.getpid() or _loop is None:
         return
-    for act in filter(None, [each() for each in _last]):
-        done = asyncio.run_coroutine_threadsafe(_patiently(act), _loop)
-        with contextlib.suppress(TimeoutError):  # of a loop that stands still
-            done.result(PATIENCE + 1)
+    done = asyncio.run_coroutine_threadsafe(_done([act for each in _last if (act := each())]), _loop)
+    with contextlib.suppress(TimeoutError):  # of a loop that stands still
+        done.result(PATIENCE + 1)
 
 
-async def _patiently(act: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await act()
-    except Exception as error:  # noqa: BLE001 - the process ends, and the others are to be closed, too
-        asyncio.get_running_loop().call_exception_handler({"message": "sessions were not closed", "exception": error})
+async def _done(acts: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> None:
+    """Do them side by side: the patience is for all of them together."""
+    loop = asyncio.get_running_loop()
+    for result in await asyncio.gather(*(asyncio.wait_for(act(), PATIENCE) for act in acts), return_exceptions=True):
+        if isinstance(result, BaseException):  # the others are closed, for all that
+            loop.call_exception_handler({"message": "sessions were not closed", "exception": result})
 
 
 def _forget() -> None:
