@@ -14,6 +14,10 @@
     │   ├── Contradiction       two requests changed one attribute, and that is refused
     │   ├── Occupied            another request had the session to itself for too long
     │   └── LeaseLost           the sole right to the session ran out before the changes were stored
+    ├── BackendError            what comes of a call to a back end besides its answer
+    │   ├── SignInFailed        the back end refuses the credentials, or signing in came to nothing
+    │   ├── SessionLost         the session at the back end is gone, and the call cannot just be sent again
+    │   └── BackendBusy         a limit of the back end left no room in time
     └── StoreError              what a store can answer besides its result
         ├── Conflict            the record is not the one that was to be replaced
         ├── Gone                the record has ended; it is never brought back
@@ -42,6 +46,8 @@ if TYPE_CHECKING:
     from sojourn.core.record import Record
 
 __all__ = [
+    "BackendBusy",
+    "BackendError",
     "Conflict",
     "Contradiction",
     "Gone",
@@ -56,7 +62,9 @@ __all__ = [
     "ResponseStarted",
     "SessionEnded",
     "SessionError",
+    "SessionLost",
     "SettingError",
+    "SignInFailed",
     "SojournError",
     "StoreBusy",
     "StoreDamaged",

@@ -1,0 +1,1 @@
+"""Sessions at back ends: signed in once, kept whole, renewed, never mixed."""

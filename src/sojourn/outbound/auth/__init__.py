@@ -1,0 +1,1 @@
+"""Who a back end is to see."""
