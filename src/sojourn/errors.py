@@ -169,6 +169,30 @@ class LeaseLost(SessionError):
     status_hint = 409
 
 
+class BackendError(SojournError):
+    """A call to a back end came to nothing, although its connection worked."""
+
+    status_hint = 502
+
+
+class SignInFailed(BackendError):
+    """The back end refuses the credentials, or signing in came to no session; every call that waited for it fails."""
+
+
+class SessionLost(BackendError):
+    """The back end has forgotten the session, and the call was not sent once more.
+
+    Either it is part of a stateful exchange, whose state is lost with the session; or it may have been processed, or
+    its body cannot be sent again. A later call signs in anew, except in a stateful exchange.
+    """
+
+
+class BackendBusy(BackendError):
+    """A limit that was set for the back end left no room for the call in time; it was not sent."""
+
+    status_hint = 503
+
+
 class StoreError(SojournError):
     """What a store answers when it cannot do what was asked."""
 

@@ -31,7 +31,7 @@ Fields: TypeAlias = "Callable[[str], Sequence[str]]"
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
-    """A request that a negotiation makes on its own: to sign in, for a token, to sign out. Redirects are its own, too."""
+    """A request that a negotiation makes on its own: to sign in, for a token, to sign out. No redirect is followed."""
 
     method: str
     url: str
