@@ -46,11 +46,8 @@ async def test_by_default_no_url_ever_holds_an_id(open_shop: Open) -> None:
 
 @pytest.mark.parametrize("stranger", [None, "eve"])
 async def test_a_second_browser_cannot_use_the_url_of_the_first_once_identity_is_on(
-    open_shop: Open, stranger: str | None, request: pytest.FixtureRequest
+    open_shop: Open, stranger: str | None
 ) -> None:
-    if "django" in request.node.callspec.id:
-        why = "a middleware inside ours reads the session, and Django answers what that raises with 500, unseen by ours"
-        request.applymarker(pytest.mark.xfail(reason=why, strict=True))
     url = open_shop(tracking=WAYS, identity="proxy")
     headers = {"x-user": stranger} if stranger else {}
     async with browser(DESKTOP, cookies=False, extra_http_headers={"x-user": "ada"}) as page:

@@ -51,6 +51,8 @@ class Session(Dated):
     """How long it lives from now on; None: as long as all others, and no end that was put off comes nearer."""
     right: Right | None = None
     """The sole right to the session, while this request has it."""
+    refusal: type[NotOwner] = NotOwner
+    """What strangers are refused with: a framework may know what to answer to one of its own."""
 
     def __init__(
         self,
@@ -123,7 +125,7 @@ class Session(Dated):
             if principal is not None:
                 self.principal = principal
         elif self._principal != principal:
-            raise NotOwner(_NOT_OWNER)
+            raise self.refusal(_NOT_OWNER)
 
     def renew(self) -> None:
         """Give the session a new id, and end the old one at once: for any change of what the visitor may do."""
@@ -358,7 +360,7 @@ class Session(Dated):
     def _look(self) -> None:
         self._looked = True
         if self._strange:
-            raise NotOwner(_NOT_OWNER)
+            raise self.refusal(_NOT_OWNER)
         if self._ended:
             raise SessionEnded(f"session {self.ref} has ended; the visitor's next request begins a new one")
         if self._stage is Stage.CLOSED:

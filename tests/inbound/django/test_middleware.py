@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import pickle
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,19 @@ from typing import Any
 import pytest
 from django.contrib.auth import alogin, alogout
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 from tests.fixtures.django.urls import actions
+from tests.inbound.django import conftest
 from tests.inbound.django.conftest import Ask
 
-from sojourn import Sessions
+from sojourn import Behind, Near, Sessions
 from sojourn.core import events
+from sojourn.core.ids import SessionId
 from sojourn.inbound.bridge import wait
 from sojourn.inbound.django import SessionMiddleware, SessionStore, get_sessions, middleware
+from sojourn.store.memory import MemoryStore
 
 pytestmark = pytest.mark.usefixtures("ours")
 
@@ -135,6 +140,60 @@ def test_ids_may_travel_in_urls(ask: Ask) -> None:
         actions["x"] = lambda request: [request.session.get("a"), request.path]
         assert url != "/do/x"
         assert Client().get(url).json()["value"] == [1, "/do/x"]
+
+
+@pytest.mark.parametrize("near", [None, Near()], ids=["bare", "near"])
+def test_with_changes_that_wait_a_time_that_is_set_nearer_does_not(client: Client, ask: Ask, near: Near | None) -> None:
+    store = MemoryStore()
+    with override_settings(SOJOURN_STORE=store, SOJOURN={"save": "async", "write": Behind(interval=60), "near": near}):
+        ask(client, puts(a=1))
+        ask(client, puts(a=2))
+        ask(client, lambda request: request.session.set_expiry(60))
+        key = SessionId.parse(client.cookies["sessionid"].value.encode())
+        assert key is not None
+        stored = wait(store.load(key.key, "default"))
+        assert stored is not None
+        assert stored.expires_at < time.time() + 65
+        wait(get_sessions().close())
+        assert wait(store.load(key.key, "default")) == stored
+
+
+class Reads:
+    """A middleware inside ours that looks at the session."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> Any:
+        request.session.get("a")
+        return self.get_response(request)
+
+
+@pytest.mark.parametrize("inside", [[], ["tests.inbound.django.test_middleware.Reads"]], ids=["view", "middleware"])
+@pytest.mark.parametrize("reads", [lambda session: session.get("a"), lambda session: session.own("bob")])
+def test_a_stranger_is_told_403_wherever_the_session_is_looked_at(
+    client: Client, ask: Ask, inside: list[str], reads: Callable[[Any], Any]
+) -> None:
+    def identity(request: Any) -> str | None:
+        return next((value.decode() for value in request.header(b"x-user")), None)
+
+    settings: Any = {"SOJOURN": {"identity": identity}, "MIDDLEWARE": [conftest.OURS, *inside]}
+    with override_settings(**settings):
+        ask(client, puts(a=1), HTTP_X_USER="alice")
+        before = {name: line.value for name, line in client.cookies.items()}
+        answer = ask(client, lambda request: reads(request.session), HTTP_X_USER="bob")
+        assert (answer.status_code, dict(answer.cookies)) == (403, {})
+        assert {name: line.value for name, line in client.cookies.items()} == before
+        assert ask(client, lambda request: request.session["a"], HTTP_X_USER="alice").json() == {"value": 1}
+
+
+def test_whoever_is_not_the_owner_is_refused_in_the_words_of_django(client: Client, ask: Ask) -> None:
+    def claims(request: Any) -> None:
+        with pytest.raises(PermissionDenied):
+            request.session.own("bob")
+
+    ask(client, lambda request: request.session.own("alice"))
+    assert ask(client, claims).status_code == 200
 
 
 # --- streams ---------------------------------------------------------------------------------------------------------

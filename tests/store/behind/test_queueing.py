@@ -65,6 +65,20 @@ async def test_who_it_belongs_to_is_stored_at_once(
     assert node.depth == 0
 
 
+async def test_an_end_that_comes_nearer_is_stored_at_once(
+    node: BehindStore, memory: MemoryStore, clock: FakeClock
+) -> None:
+    first = await created(node, clock, cart=1)
+    second = await changed(node, first, cart=2)
+    third = records.newer(second, data=second.data, expires_at=clock() + 60)
+    await node.save(third, over=second)
+    assert await memory.load(first.key, first.app) == third
+    assert node.depth == 0
+    later = records.newer(third, data=third.data, expires_at=clock() + 90)
+    await node.save(later, over=third)
+    assert node.depth == 1
+
+
 async def test_the_first_use_of_a_renewed_key_is_stored_at_once(
     node: BehindStore, memory: MemoryStore, clock: FakeClock
 ) -> None:

@@ -18,6 +18,7 @@ from sojourn.inbound.bridge import Bridge, Waiting, wait
 from sojourn.inbound.django.answers import Answer, headers_of, refused, seen
 from sojourn.inbound.django.engine import SessionStore
 from sojourn.inbound.django.settings import get_sessions
+from sojourn.inbound.django.strangers import fitted
 from sojourn.inbound.sessions import Sessions
 
 __all__ = ["SessionMiddleware"]
@@ -40,7 +41,7 @@ class SessionMiddleware(middleware.SessionMiddleware):
                 "sojourn.inbound.django.SessionMiddleware asks for SESSION_ENGINE = 'sojourn.inbound.django', or for "
                 "one with a SessionStore that inherits from that"
             )
-        self._sessions = sessions if sessions is not None else get_sessions()
+        self._sessions = fitted(sessions) if sessions is not None else get_sessions()
         self._bridge = Bridge(self._sessions)
         self._awaits = iscoroutinefunction(get_response)
 

@@ -15,6 +15,7 @@ from sojourn.core.cookies import Cookie
 from sojourn.core.lifetime import Lifetime
 from sojourn.errors import SettingError
 from sojourn.inbound.bridge import at_exit
+from sojourn.inbound.django.strangers import fitted
 from sojourn.inbound.sessions import Sessions
 from sojourn.store.base import Store
 from sojourn.store.url import open_store
@@ -45,7 +46,7 @@ def _sessions() -> Sessions:
     try:
         idle = settings.SESSION_COOKIE_AGE or SOON
         lifetime = dataclasses.replace(options.pop("lifetime", Lifetime()), idle=idle)
-        sessions = Sessions(_store(), cookie=_cookie(), lifetime=lifetime, **options)
+        sessions = fitted(Sessions(_store(), cookie=_cookie(), lifetime=lifetime, **options))
     except (SettingError, TypeError) as error:
         raise ImproperlyConfigured(f"SOJOURN: {error}") from error
     at_exit(sessions.close)

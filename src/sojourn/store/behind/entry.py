@@ -83,9 +83,13 @@ class Entry:
 
 
 def only_data(record: Record, over: Record) -> bool:
-    """Whether saving `record` over `over` changes data alone, so that it can wait."""
+    """Whether saving `record` over `over` changes data alone, so that it can wait.
+
+    An end that comes nearer cannot: what is queued takes up the times that are stored, and of two the later one.
+    """
     same_session = (record.key, record.ref, record.app) == (over.key, over.ref, over.app)
-    return same_session and same_hands(record, over) and not first_use(record, over)
+    nearer = record.expires_at < over.expires_at
+    return same_session and same_hands(record, over) and not (nearer or first_use(record, over))
 
 
 def same_hands(one: Record, other: Record) -> bool:

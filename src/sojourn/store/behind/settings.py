@@ -14,10 +14,11 @@ __all__ = ["Behind"]
 class Behind:
     """Save changes after the response: `Sessions(save="async", write=Behind(…))`.
 
-    A change of data is queued, and the response does not wait for the store. Creating, renewing, signing in or out and
-    ending still wait. **What can be lost**: a node that is killed (`kill -9`, power) loses the changes that it
-    acknowledged since the last save, those of one `interval` and of the time that saving takes; while the store is
-    away, those since it went. A node that is stopped loses nothing, unless the store stays away for `drain`.
+    A change of data is queued, and the response does not wait for the store. Creating, renewing, signing in or out,
+    ending and bringing the end nearer still wait. **What can be lost**: a node that is killed (`kill -9`, power) loses
+    the changes that it acknowledged since the last save, those of one `interval` and of the time that saving takes;
+    while the store is away, those since it went. A node that is stopped loses nothing, unless the store stays away for
+    `drain`.
 
     A balancer must send a visitor to the same node each time (sticky routing): other nodes see a change only when it is
     saved. Changes of one attribute that two nodes made meanwhile are not both kept; the one saved last is.
