@@ -14,15 +14,16 @@ from typing import Literal
 
 from sojourn.errors import SettingError
 
-__all__ = ["Cookie", "values", "versioned"]
+__all__ = ["HOST_PREFIXES", "HTTP_PREFIXES", "PREFIXES", "Cookie", "values", "versioned"]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 _PAIR = re.compile(rf"{_TOKEN.pattern}=[\x21\x23-\x2B\x2D-\x3A\x3C-\x5B\x5D-\x7E]*")  # RFC 6265bis §4.1.1
 _ATTRIBUTE = re.compile(r"[\x21-\x3A\x3C-\x7E]+")  # RFC 6265bis §4.1.1: visible, and no `;`
 _LONGEST_NAME = 1024
 _LONGEST_PAIR = 4097  # RFC 6265bis §5.6: 4,096 bytes besides the equals sign
-_HOST_PREFIXES = ("__host-", "__host-http-")  # browsers compare prefixes without case (RFC 6265bis §5.7)
-_PREFIXES = (*_HOST_PREFIXES, "__secure-", "__http-")
+HOST_PREFIXES = ("__host-", "__host-http-")  # browsers compare prefixes without case (RFC 6265bis §5.7)
+PREFIXES = (*HOST_PREFIXES, "__secure-", "__http-")
+HTTP_PREFIXES = ("__http-", "__host-http-")
 
 
 def values(headers: Iterable[bytes], name: bytes) -> list[bytes]:
@@ -101,7 +102,7 @@ class Cookie:
     @property
     def prefixed(self) -> bool:
         """Whether browsers guard the name, so that a request holds two such cookies only when one is forged."""
-        return self.name.lower().startswith(_HOST_PREFIXES)
+        return self.name.lower().startswith(HOST_PREFIXES)
 
     @property
     def version_name(self) -> str:
@@ -160,10 +161,10 @@ def _problem(cookie: Cookie) -> str | None:
 
 def _guard_problem(cookie: Cookie, name: str) -> str | None:
     """What a browser would refuse (RFC 6265bis §5.7)."""
-    if not cookie.secure and (name.startswith(_PREFIXES) or cookie.same_site == "None" or cookie.partitioned):
+    if not cookie.secure and (name.startswith(PREFIXES) or cookie.same_site == "None" or cookie.partitioned):
         return "a prefixed, SameSite=None or Partitioned cookie must be secure; for plain http use Cookie.development()"
-    if name.startswith(_HOST_PREFIXES) and (cookie.path != "/" or cookie.domain):
+    if name.startswith(HOST_PREFIXES) and (cookie.path != "/" or cookie.domain):
         return "the __Host- prefix asks for path='/' and no domain"
-    if name.startswith(("__http-", "__host-http-")) and not cookie.http_only:
+    if name.startswith(HTTP_PREFIXES) and not cookie.http_only:
         return "the __Http- prefix asks for http_only"
     return None

@@ -1,0 +1,63 @@
+"""Place: where a request goes, as far as cookies look at it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+from sojourn.outbound.jar.hosts import canonical, is_loopback
+
+__all__ = ["Place", "default_path", "path_matches", "place_of"]
+
+_SECURE = {"https": True, "wss": True, "http": False, "ws": False}
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+
+
+class Place(NamedTuple):
+    """The parts of a URL that decide which cookies go there. The port is none of them."""
+
+    host: str
+    """Canonical; see `hosts`."""
+    path: str
+    secure: bool
+    """Over TLS, or to this machine: RFC 6265bis §5.8.3 leaves it to the client, and browsers trust a loopback."""
+
+
+def place_of(url: str) -> Place | None:
+    """Where a URL leads to, None where that is nowhere with cookies. A query does not matter, and costs nothing."""
+    return _place(url.partition("?")[0])
+
+
+@lru_cache(maxsize=4096)
+def _place(url: str) -> Place | None:
+    try:
+        parts = urlsplit(url)
+        secure = _SECURE.get(parts.scheme)
+        host = canonical(_host(parts.netloc))
+    except ValueError:
+        return None
+    if secure is None or host is None:
+        return None
+    path = parts.path if parts.path.isascii() else quote(parts.path, safe=_PRINTABLE, errors="surrogatepass")
+    return Place(host, path or "/", secure or is_loopback(host))
+
+
+def _host(authority: str) -> str:
+    """Without what stands before it and the port. Not `SplitResult.hostname`, which takes the brackets off."""
+    host = authority.rpartition("@")[2]
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]
+
+
+def default_path(path: str) -> str:
+    """The path of a cookie that comes without one (RFC 6265bis §5.1.4)."""
+    return path[: path.rfind("/")] or "/" if path.startswith("/") else "/"
+
+
+def path_matches(path: str, cookie_path: str) -> bool:
+    """Whether a request to `path` is one of those below `cookie_path` (RFC 6265bis §5.1.4)."""
+    if not path.startswith(cookie_path):
+        return False
+    return len(path) == len(cookie_path) or cookie_path.endswith("/") or path[len(cookie_path)] == "/"
