@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.fixtures.child.sitecustomize import NOTED
+from tests.fixtures.issued import Search
 
 ROOT = Path(__file__).parent.parent
 
@@ -77,3 +80,18 @@ def test_ids_that_were_left_fail_the_run_and_it_says_where(tmp_path: Path) -> No
     for where in PLANTS:
         assert f" in {where} (" in ran.stdout, (where, ran.stdout)
     assert "FOUND 2 in files" in ran.stdout  # that of another process too
+
+
+def test_threads_search_at_once(tmp_path: Path) -> None:
+    search, together = Search(tmp_path / "ids"), threading.Barrier(4)
+
+    def know(made: bytes) -> bool:
+        together.wait()
+        return made in search.ids()
+
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(200):
+            made = b"%043d" % number
+            with (tmp_path / "ids").open("ab") as file:
+                file.write(made + b"\n")
+            assert list(threads.map(know, [made] * 4)) == [True] * 4
