@@ -1,0 +1,1 @@
+"""Who is let in: credentials, sessions, tokens against CSRF."""
