@@ -30,8 +30,8 @@ class Interrupted(Exception):
 
 
 @contextmanager
-def interrupted_at(reached: threading.Event) -> Iterator[None]:
-    """Interrupt this thread once that is reached."""
+def interrupted_at(reached: threading.Event, *, elsewhere: bool = False) -> Iterator[None]:
+    """Interrupt this thread once that is reached. `elsewhere`: by a signal that wakes another thread, and not this."""
 
     def handler(*_: object) -> None:
         raise Interrupted
@@ -40,7 +40,7 @@ def interrupted_at(reached: threading.Event) -> Iterator[None]:
 
     def interrupt() -> None:
         reached.wait(PATIENCE)
-        signal.pthread_kill(me, signal.SIGUSR1)
+        signal.pthread_kill(threading.get_ident() if elsewhere else me, signal.SIGUSR1)
 
     with ThreadPoolExecutor(1) as thread:
         thread.submit(interrupt)
@@ -143,7 +143,8 @@ def test_another_event_loop_may_wait() -> None:
     assert asyncio.run(elsewhere()) == 1
 
 
-def test_what_is_interrupted_is_cancelled() -> None:
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_what_is_interrupted_is_cancelled(elsewhere: bool) -> None:
     reached, cancelled = threading.Event(), threading.Event()
 
     async def work() -> None:
@@ -154,7 +155,7 @@ def test_what_is_interrupted_is_cancelled() -> None:
             cancelled.set()
             raise
 
-    with interrupted_at(reached):
+    with interrupted_at(reached, elsewhere=elsewhere):
         wait(work())
     assert cancelled.wait(PATIENCE)
 

@@ -20,6 +20,7 @@ __all__ = ["at_exit", "wait"]
 T = TypeVar("T")
 
 PATIENCE = 10.0  # seconds for what is closed at the end of a process: a supervisor kills who takes longer
+NAP = 0.2  # seconds between looks for a signal: one that comes just before a thread falls asleep does not wake it
 
 
 def wait(work: Awaitable[T], *, context: Context | None = None) -> T:
@@ -74,7 +75,8 @@ class _Call(Generic[T]):
         self._task.add_done_callback(lambda _: self._done.release())
 
     def wait(self) -> T:
-        self._done.acquire()
+        while not self._done.acquire(timeout=NAP):
+            pass
         return cast("asyncio.Task[T]", self._task).result()
 
     @property
