@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,6 +14,8 @@ from tests.inbound.bridge.asked import PATIENCE, Asked, Held
 from sojourn import Near, Session, Sessions
 from sojourn.errors import Occupied, StoreUnavailable
 from sojourn.inbound.bridge import Bridge, wait
+from sojourn.store.near import NearStore
+from sojourn.store.stack import layers
 
 
 def count(session: Session) -> None:
@@ -139,8 +142,16 @@ def test_one_request_of_a_thread_within_another_has_blocks_of_its_own(asked: Ask
 
 @pytest.fixture
 def near(valkey_url: str) -> Iterator[Asked]:  # noqa: F811 - the fixture
+    """Over a near cache whose watch is on: before, each request would ask the store."""
     sessions = Sessions(valkey_url, near=Near())
-    yield Asked(Bridge(sessions))
+    asked = Asked(Bridge(sessions))
+    [kept] = [each for each in layers(sessions.store) if isinstance(each, NearStore)]
+    wait(kept.open())
+    give_up_at = time.monotonic() + PATIENCE
+    while not kept.healthy:
+        assert time.monotonic() < give_up_at
+        time.sleep(0.001)
+    yield asked
     wait(sessions.close())
 
 
