@@ -12,7 +12,7 @@ from sojourn.errors import SettingError, StoreDamaged
 from sojourn.outbound.jar.admission import Suffixes, admitted
 from sojourn.outbound.jar.domains import Domains
 from sojourn.outbound.jar.places import Place, place_of
-from sojourn.outbound.jar.received import octets, received
+from sojourn.outbound.jar.received import Standard, octets, received
 from sojourn.outbound.jar.shelf import Shelf
 from sojourn.outbound.jar.stored import Fact, Stored
 
@@ -50,22 +50,27 @@ class Jar:
     anew, never while waiting; a header that holds from before is read without.
     """
 
-    __slots__ = ("_domains", "_lock", "_made", "_shelf", "_suffixes")
+    __slots__ = ("_domains", "_lock", "_made", "_shelf", "_standard", "_suffixes")
 
     def __init__(
-        self, *, suffixes: Suffixes | Literal["public"] | None = "public", domains: Domains | None = None
+        self,
+        *,
+        suffixes: Suffixes | Literal["public"] | None = "public",
+        domains: Domains | None = None,
+        standard: Standard = "rfc6265bis",
     ) -> None:
         """Empty.
 
         `suffixes`: the domains that no cookie may be for. "public": those of the public suffix list. None: any, so
         that each cookie goes back to the host that set it and to no other. A function of your own gets a domain in its
         canonical form, and may be called by any thread. `domains`: our names for the domains that the back end says; a
-        cookie may be for each of them.
+        cookie may be for each of them. `standard`: "rfc6265" for a back end that cannot bear a cookie without a name.
 
         Raises `SettingError` where the list is not installed.
         """
         self._suffixes = _chosen(suffixes)
         self._domains = domains
+        self._standard = standard
         self._lock = threading.Lock()
         self._shelf = Shelf()
         self._made: dict[Place, _Made] = {}
@@ -136,10 +141,15 @@ class Jar:
 
     @classmethod
     def unpack(
-        cls, data: bytes, *, suffixes: Suffixes | Literal["public"] | None = "public", domains: Domains | None = None
+        cls,
+        data: bytes,
+        *,
+        suffixes: Suffixes | Literal["public"] | None = "public",
+        domains: Domains | None = None,
+        standard: Standard = "rfc6265bis",
     ) -> Jar:
         """What was packed, with the settings of `Jar`. Raises `StoreDamaged` for what is none."""
-        jar = cls(suffixes=suffixes, domains=domains)
+        jar = cls(suffixes=suffixes, domains=domains, standard=standard)
         try:
             cookies = _decoder.decode(data).cookies
         except (msgspec.DecodeError, UnicodeError):
@@ -151,7 +161,7 @@ class Jar:
 
     def _read(self, set_cookie: str | bytes, place: Place, now: float) -> Stored | None:
         text = octets(set_cookie)
-        cookie = None if text is None else received(text, now)
+        cookie = None if text is None else received(text, now, self._standard)
         if cookie is None:
             return None
         if self._domains is not None and cookie.domain:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from sojourn.outbound.jar.dates import parsed
 from sojourn.outbound.jar.stored import SameSite
 
-__all__ = ["Received", "octets", "received"]
+__all__ = ["Received", "Standard", "octets", "received"]
+
+Standard: TypeAlias = Literal["rfc6265bis", "rfc6265"]
+"""The older one ignores a cookie without a name, and an empty Domain, which so takes back none before it."""
 
 _MOST_OCTETS = 4096  # of name and value
 _MOST_OF_ATTRIBUTE = 1024
-_LONGEST_AGE = 34_560_000.0  # 400 days: RFC 6265bis §5.5
+_LONGEST_AGE = 34_560_000  # 400 days: RFC 6265bis §5.5
 _CONTROL = re.compile(r"[\x00-\x08\x0A-\x1F\x7F]")
 _ATTRIBUTE = re.compile(
     r";[ \t]*(expires|max-age|domain|path|secure|httponly|samesite)[ \t]*(?:=([^;]*))?(?=;|\Z)",
@@ -61,8 +65,11 @@ def octets(set_cookie: str | bytes) -> str | None:
     return set_cookie
 
 
-def received(text: str, now: float) -> Received | None:
-    """What a header of such octets sets; None where it is to be ignored. `Partitioned` is: nothing is embedded here."""
+def received(text: str, now: float, standard: Standard) -> Received | None:
+    """What a header of such octets sets; None where it is to be ignored.
+
+    `Partitioned` is ignored: nothing is embedded in a page of another site here.
+    """
     if _CONTROL.search(text) is not None:
         return None
     end = text.find(";")
@@ -71,9 +78,9 @@ def received(text: str, now: float) -> Received | None:
     if not equals:
         name, value = "", pair
     name, value = name.strip(" \t"), value.strip(" \t")
-    if not 0 < len(name) + len(value) <= _MOST_OCTETS:
+    if not 0 < len(name) + len(value) <= _MOST_OCTETS or (not name and standard == "rfc6265"):
         return None
-    said = {} if end < 0 else _attributes(text, end)
+    said = {} if end < 0 else _attributes(text, end, standard)
     return Received(
         name,
         value,
@@ -86,7 +93,7 @@ def received(text: str, now: float) -> Received | None:
     )
 
 
-def _attributes(text: str, start: int) -> dict[str, str]:
+def _attributes(text: str, start: int, standard: Standard) -> dict[str, str]:
     """By name in small letters. One that could not be read does not stand in for an earlier one that could."""
     said: dict[str, str] = {}
     for match in _ATTRIBUTE.finditer(text, start):
@@ -94,23 +101,22 @@ def _attributes(text: str, start: int) -> dict[str, str]:
         value = (match[2] or "").strip(" \t")
         if len(value) > _MOST_OF_ATTRIBUTE:
             continue
-        if name in ("expires", "max-age") and not _readable(name, value):
+        if name == "max-age" and not _AGE.fullmatch(value):
+            continue
+        if name == "expires" and parsed(value) is None:
+            continue
+        if name == "domain" and not value and standard == "rfc6265":
             continue
         said[name] = value
     return said
 
 
-def _readable(name: str, value: str) -> bool:
-    return _AGE.fullmatch(value) is not None if name == "max-age" else parsed(value) is not None
-
-
 def _expiry(said: dict[str, str], now: float) -> float | None:
     age = said.get("max-age")
     if age is not None:  # whatever `Expires` says
-        seconds = int(age)
-        return now + min(float(seconds), _LONGEST_AGE) if seconds > 0 else float("-inf")
-    date = said.get("expires")
-    instant = parsed(date) if date is not None else None
+        seconds = min(int(age), _LONGEST_AGE)
+        return now + seconds if seconds > 0 else -math.inf
+    instant = parsed(said["expires"]) if "expires" in said else None
     return None if instant is None else min(instant, now + _LONGEST_AGE)
 
 
