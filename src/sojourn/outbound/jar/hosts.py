@@ -28,9 +28,13 @@ def canonical(host: str) -> str | None:
 
 def _six(host: str) -> str | None:
     try:
-        return f"[{IPv6Address(host[1:-1])}]" if host.endswith("]") else None
+        address = IPv6Address(host[1:-1])
     except ValueError:
         return None
+    if address.ipv4_mapped is None:
+        return f"[{address}]"
+    high, low = divmod(int(address.ipv4_mapped), 1 << 16)
+    return f"[::ffff:{high:x}:{low:x}]"  # Python 3.13 has begun to write these otherwise, and jars are stored
 
 
 def _ascii(host: str) -> str | None:

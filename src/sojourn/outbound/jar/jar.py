@@ -153,7 +153,9 @@ class Jar:
         try:
             cookies = _decoder.decode(data).cookies
         except (msgspec.DecodeError, UnicodeError):
-            raise StoreDamaged("the cookies of a back end's session cannot be read; end that session") from None
+            cookies = None
+        if cookies is None or not all(cookie.sendable for cookie in cookies):
+            raise StoreDamaged("the cookies of a back end's session cannot be read; end that session")
         for cookie in cookies:
             if cookie.host_only or not jar._is_public(cookie.domain):  # the list may have grown since
                 jar._shelf.add(cookie)

@@ -44,10 +44,15 @@ def _place(url: str) -> Place | None:
 
 
 def _host(authority: str) -> str:
-    """Without what stands before it and the port. Not `SplitResult.hostname`, which takes the brackets off."""
+    """Without what stands before it and the port. Not `SplitResult.hostname`, which takes the brackets off.
+
+    Nothing, where clients see different hosts in it: for some of them a backslash ends the authority.
+    """
+    if "\\" in authority:
+        return ""
     host = authority.rpartition("@")[2]
     if host.startswith("["):
-        return host.partition("]")[0] + "]"
+        return "".join(host.partition("]")[:2])
     return host.partition(":")[0]
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 import msgspec
 
 __all__ = ["Fact", "SameSite", "Stored"]
+
+_SENDABLE = re.compile(r"[\t\x20-\x7E\x80-\xFF]*")  # RFC 6265bis §5.7, step 3
 
 SameSite: TypeAlias = Literal["Strict", "Lax", "None", "Default"]
 
@@ -60,6 +63,11 @@ class Stored(msgspec.Struct, array_like=True, kw_only=True):
     def place(self) -> tuple[str, str, bool]:
         """What tells it from the others of its domain: the name may be there once for each path."""
         return self.name, self.path, self.host_only
+
+    @property
+    def sendable(self) -> bool:
+        """Whether name and value can be in a header: always, when it was received."""
+        return _SENDABLE.fullmatch(self.name) is not None and _SENDABLE.fullmatch(self.value) is not None
 
     def says(self, other: Stored) -> bool:
         """Whether the other, in the same place, holds the same."""
