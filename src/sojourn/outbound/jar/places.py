@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
@@ -11,6 +12,8 @@ from sojourn.outbound.jar.hosts import canonical, is_loopback
 __all__ = ["Place", "default_path", "path_matches", "place_of"]
 
 _SECURE = {"https": True, "wss": True, "http": False, "ws": False}
+# RFC 3986 §3.2. No backslash: for some clients it ends the authority, so that they see another host.
+_AUTHORITY = re.compile(r"(?:[^\\]*@)?(\[[^\]]*\]|[^:\\@]*)(?::[0-9]*)?")
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -34,26 +37,14 @@ def _place(url: str) -> Place | None:
     try:
         parts = urlsplit(url)
         secure = _SECURE.get(parts.scheme)
-        host = canonical(_host(parts.netloc))
     except ValueError:
         return None
+    authority = _AUTHORITY.fullmatch(parts.netloc)
+    host = None if authority is None else canonical(authority[1])
     if secure is None or host is None:
         return None
     path = parts.path if parts.path.isascii() else quote(parts.path, safe=_PRINTABLE, errors="surrogatepass")
     return Place(host, path or "/", secure or is_loopback(host))
-
-
-def _host(authority: str) -> str:
-    """Without what stands before it and the port. Not `SplitResult.hostname`, which takes the brackets off.
-
-    Nothing, where clients see different hosts in it: for some of them a backslash ends the authority.
-    """
-    if "\\" in authority:
-        return ""
-    host = authority.rpartition("@")[2]
-    if host.startswith("["):
-        return "".join(host.partition("]")[:2])
-    return host.partition(":")[0]
 
 
 def default_path(path: str) -> str:
