@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import msgspec
 
-__all__ = ["Record", "is_text"]
+from sojourn.errors import NotStorable
+
+__all__ = ["Record", "is_text", "told_by"]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,3 +61,19 @@ def is_text(value: object) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def told_by(value: object, name: str) -> str | None:
+    """The principal that the value of the attribute `name` tells, None for nobody.
+
+    Raises `NotStorable` for what is neither text, a whole number nor a UUID.
+    """
+    if value is None:
+        return None
+    if is_text(value) or (isinstance(value, int | UUID) and not isinstance(value, bool)):
+        return str(value) or None  # some sign out by ""
+    raise NotStorable(
+        f"session[{name!r}]",
+        f"it tells who is signed in (`principal` of Sessions), and is a {type(value).__name__}; "
+        "give Unicode text, a whole number or a UUID, or None",
+    )

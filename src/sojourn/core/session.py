@@ -43,6 +43,7 @@ class Session(Dated):
     keep_for: int | None = None
     """Seconds for which browsers keep what this request gives them; None: as `Cookie` says."""
     _principal: str | None = None
+    _said = False  # whether the application has said itself who is signed in, since the last commit
     _next_id: SessionId | None = None
     _owed_id: SessionId | None = None
     _unreadable: str | None = None
@@ -98,7 +99,7 @@ class Session(Dated):
         when another one or nobody takes their place.
         """
         self._look()
-        return self._principal
+        return self._who()
 
     @principal.setter
     def principal(self, principal: str | None) -> None:
@@ -111,7 +112,7 @@ class Session(Dated):
         if self._principal not in (None, principal):
             self._contents, self._emptied = Contents(None), True
         self._principal = principal
-        self._renew = True
+        self._renew = self._said = True
 
     def own(self, principal: str | None) -> None:
         """Say whose request this is, where the application knows it from elsewhere: a token, a proxy, a certificate.
@@ -275,6 +276,10 @@ class Session(Dated):
         """What differs from what is stored. Raises `NotStorable`."""
         return self._contents.changes() if self._contents is not None else {}
 
+    def pending(self) -> dict[str, Packed | FieldChanges | None]:
+        """The changes, now that they are to be stored. Raises `NotStorable`."""
+        return self.changes()
+
     def found(self, *, unread: bool) -> Attributes:
         """What was read, as it was found; with `unread` everything else, too."""
         return self._contents.found(unread=unread) if self._contents is not None else {}
@@ -290,6 +295,7 @@ class Session(Dated):
             self._next_id = None
             self._renew = self._renew and not (changed_hands and self._principal == record.principal)
             self._emptied = self._emptied and self._renew
+        self._said = False
         self._record = record
         self._ref = None  # of a certificate's session, that another request has made at the same time
         if self._contents is not None and attributes is not None:
@@ -332,6 +338,9 @@ class Session(Dated):
         given = self._given
         kept = given is not None and not given.passing and self._record is not None and not self._renew
         return given if kept else self.next_id()  # type: ignore[return-value]
+
+    def _who(self) -> str | None:
+        return self._principal
 
     def _kept(self) -> Keeper:
         self._look()

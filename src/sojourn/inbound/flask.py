@@ -26,7 +26,9 @@ from sojourn.inbound.bridge import Bridge, wait
 from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.wsgi import request_of
 
-__all__ = ["MixinSession", "SessionInterface", "Unavailable", "assume_settings"]
+__all__ = ["USER", "MixinSession", "SessionInterface", "Unavailable", "assume_settings"]
+
+USER = "_user_id"  # where Flask-Login, and Quart-Login, keep who is signed in
 
 LONGEST = 400 * 24 * 3600  # seconds that browsers keep a cookie at most (RFC 6265bis §5.5)
 
@@ -100,10 +102,16 @@ class SessionInterface(FlaskInterface):
 
     null_session_class = Unavailable
 
-    def __init__(self, sessions: Sessions) -> None:
-        """`sessions`: of the application, or of several with the same settings."""
+    def __init__(self, sessions: Sessions, *, principal: str | None = USER) -> None:
+        """`sessions`: of the application, or of several with the same settings.
+
+        `principal`: as in `Sessions`, for where that says nothing: Flask-Login's name for it. None: only what is
+        assigned counts.
+        """
         self.sessions = sessions
         sessions.shape(MixinSession)
+        if principal is not None:
+            sessions.follow(principal)
         self._bridge = Bridge(sessions)
         self._joined = WeakSet[Flask]()
         self._joining = threading.Lock()

@@ -28,22 +28,30 @@ __all__ = ["PyramidSession", "session_factory", "setup", "tween"]
 
 Handler = Callable[[Request], Response]
 
+USER = "auth.userid"  # where `SessionAuthenticationHelper` keeps who is signed in
+
 _VISIT = "sojourn.visit"  # in `environ`, so that a subrequest of a copied request goes on with it
 _FLASH, _TOKEN = "_f_", "_csrft_"  # as Pyramid's own sessions name them
 
 
-def setup(config: Configurator, sessions: Sessions) -> None:
-    """Give every request of an application its session, in place of `config.set_session_factory(…)`."""
-    config.set_session_factory(session_factory(sessions))
+def setup(config: Configurator, sessions: Sessions, *, principal: str | None = USER) -> None:
+    """Give every request of an application its session, in place of `config.set_session_factory(…)`.
+
+    `principal`: as in `Sessions`, for where that says nothing: Pyramid's own name for it, of
+    `SessionAuthenticationHelper`. None: only what is assigned counts.
+    """
+    config.set_session_factory(session_factory(sessions, principal=principal))
     config.add_tween(f"{__name__}.tween")
 
 
-def session_factory(sessions: Sessions) -> Callable[[Request], PyramidSession]:
+def session_factory(sessions: Sessions, *, principal: str | None = USER) -> Callable[[Request], PyramidSession]:
     """A session factory alone: it finds the session of a request, and stores it when the response has been made.
 
     Without the tween that `setup` adds, a session is opened when it is first looked at, which has to be before the body
     is made; and what it raises while the store is away is the application's to answer.
     """
+    if principal is not None:
+        sessions.follow(principal)
     return _Side(sessions)
 
 

@@ -36,7 +36,7 @@ from sojourn.inbound.answers.headers import as_text
 from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
 from sojourn.inbound.asgi import request_of
-from sojourn.inbound.flask import MixinSession, Unavailable, assume_settings
+from sojourn.inbound.flask import USER, MixinSession, Unavailable, assume_settings
 from sojourn.inbound.sessions import Sessions
 
 __all__ = ["SessionInterface"]
@@ -56,10 +56,15 @@ class SessionInterface(QuartInterface):
 
     null_session_class = Unavailable
 
-    def __init__(self, sessions: Sessions) -> None:
-        """`sessions`: of the application, or of several with the same settings. Closed when it stops serving."""
+    def __init__(self, sessions: Sessions, *, principal: str | None = USER) -> None:
+        """`sessions`: of the application, or of several with the same settings. Closed when it stops serving.
+
+        `principal`: as in `sojourn.inbound.flask`.
+        """
         self.sessions = sessions
         sessions.shape(MixinSession)
+        if principal is not None:
+            sessions.follow(principal)
         self._joined = WeakSet[Quart]()
 
     async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> MixinSession | None:

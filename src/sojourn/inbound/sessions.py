@@ -85,6 +85,7 @@ class Sessions(Opening, Searching, Fitting):
         certificate: Certificate | None = None,
         route: str | None = None,
         skip: Sequence[str] = (),
+        principal: str | None = None,
         identity: Identity | Literal["request"] | None = None,
         strangers: Strangers = "refuse",
         check: Check = "off",
@@ -119,6 +120,8 @@ class Sessions(Opening, Searching, Fitting):
         - `rewriting`, `certificate`: how ids travel in URLs (see `Rewriting`), and who is believed to tell a client's
           certificate (see `Certificate`).
         - `route`: the name of this node for a balancer that keeps visitors at theirs; it goes along with the id.
+        - `principal`: the attribute by which the application itself knows who is signed in, such as `"user_id"`: the
+          principal of the session follows it. None: what the framework's side follows, or nothing but what is assigned.
         - `identity`: tells whose a request is, where that is known before the application runs: `"request"` for what
           the server or a layer outside says (`REMOTE_USER`, Starlette's `scope["user"]`), or a function of a `Request`.
           A principal's session is then refused to everybody else's requests, with `NotOwner`; a session of nobody
@@ -156,6 +159,8 @@ class Sessions(Opening, Searching, Fitting):
         self._connect(inner, outer, rules)
         self._owners = owners_of(identity, strangers)
         self._takeover = Takeover(self.store, rules, self.cookie, takes_over, self._listeners) if takes_over else None
+        if principal is not None:
+            self.follow(principal, asked=True)
         check_kinds(sockets=(sockets := Sockets() if sockets is None else sockets))
         self.attending = Attending(
             sockets=sockets,
@@ -205,7 +210,7 @@ class Sessions(Opening, Searching, Fitting):
         """
         if not session.looked and not self.touches_always:
             return []
-        changes = session.changes() if self.stores(failed=failed) else {}
+        changes = session.pending() if self.stores(failed=failed) else {}
         if not (changes or session.ended or session.renewing):
             if session.stage is Stage.STARTED and not counts:
                 return []  # nothing has come since the response started
@@ -301,7 +306,7 @@ class Sessions(Opening, Searching, Fitting):
         session.advance(Stage.STARTED)
         try:
             yield session
-            await self._commits.commit(session, session.changes(), counts=False)
+            await self._commits.commit(session, session.pending(), counts=False)
         finally:
             self.close_session(session)
 

@@ -62,6 +62,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     route: str | UnsetType | None = UNSET
     node: str | UnsetType | None = UNSET
     skip: tuple[str, ...] | UnsetType = UNSET
+    principal: str | UnsetType | None = UNSET
     identity: Literal["request"] | UnsetType | None = UNSET
     strangers: Strangers | UnsetType = UNSET
     check: Check | UnsetType = UNSET

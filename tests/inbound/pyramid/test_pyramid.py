@@ -11,6 +11,7 @@ from typing import Any
 from wsgiref.util import FileWrapper
 
 import pytest
+from pyramid.authentication import SessionAuthenticationHelper
 from pyramid.config import Configurator
 from pyramid.csrf import get_csrf_token, new_csrf_token
 from pyramid.interfaces import ISession
@@ -99,6 +100,28 @@ def test_pyramids_own_policy_keeps_its_token_in_the_session(sessions: Sessions) 
         another = visitor.ask("another").value
         assert another != token
         assert visitor.ask("token").value == another
+
+
+def test_whom_pyramids_own_policy_remembers_is_the_principal_under_a_new_id(sessions: Sessions) -> None:
+    policy = SessionAuthenticationHelper()
+
+    def log_in(request: Request) -> None:
+        policy.remember(request, request.params["user"])
+
+    def log_out(request: Request) -> None:
+        policy.forget(request)
+
+    def show(request: Request) -> list[Any]:
+        return [request.session.principal, policy.authenticated_userid(request), request.session.get("n")]
+
+    with serving(sessions, log_in=log_in, log_out=log_out, show=show) as visitor:
+        visitor.ask("count")
+        planted = visitor.twin()
+        visitor.ask("log_in", user="ann")
+        assert visitor.ask("show").value == ["ann", "ann", 1]
+        assert planted.ask("show").value == [None, None, None]
+        visitor.ask("log_out")
+        assert visitor.ask("show").value == [None, None, None]
 
 
 def test_what_was_invalidated_can_be_used_and_gets_a_new_id(sessions: Sessions) -> None:

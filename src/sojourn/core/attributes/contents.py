@@ -131,6 +131,18 @@ class Contents:
             elif name in self._live and name in attributes and codec.is_packed_as(self._live[name], attributes[name]):
                 self._assigned.discard(name)  # it is what was found from now on, so that nothing is left to be stored
 
+    def assigned(self, name: str) -> bool:
+        """Whether an attribute was set or deleted."""
+        return name in self._assigned
+
+    def leave(self) -> None:
+        """Leave behind what was found, and what was changed in it. What was set since stays."""
+        self._live = {name: value for name, value in self._live.items() if name in self._assigned}
+        self._views = {name: view for name, view in self._views.items() if name in self._assigned}
+        self._assigned &= self._live.keys()
+        self._found, self._outdated = {}, ()
+        self.unreadable.clear()
+
     def refresh(self, attributes: Attributes) -> None:
         """Go on from `attributes`, and hand out anew what they hold otherwise. What is still to be committed stays.
 

@@ -41,7 +41,7 @@ class Keeper:
 
     async def save(self, session: Session) -> None:
         """As `Session.save`."""
-        await self._commits.commit(session, session.changes(), counts=True)
+        await self._commits.commit(session, session.pending(), counts=True)
         _refuse_ended(session)
 
     async def establish(self, session: Session, changes: Changes) -> None:
@@ -109,7 +109,7 @@ class Keeper:
         while True:
             _refuse_ended(session)
             if await lease.take():
-                outcome = await self._commits.commit(session, session.changes(), counts=True, fences=True)
+                outcome = await self._commits.commit(session, session.pending(), counts=True, fences=True)
                 _refuse_ended(session)
                 if outcome.write != "save":
                     raise ResponseStarted("a sign-in or renewal of this session came too late to be carried out")

@@ -56,6 +56,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     choices: Choices
     limit: Limit | None
+    principal: str | None = None
 
 
 _KINDS: dict[str, tuple[type, str]] = {

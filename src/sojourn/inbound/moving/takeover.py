@@ -13,7 +13,7 @@ import msgspec
 from sojourn.core import codec, cookies, events
 from sojourn.core.cookies import Cookie
 from sojourn.core.ids import SessionId, new_ref
-from sojourn.core.record import Record, is_text
+from sojourn.core.record import Record, is_text, told_by
 from sojourn.errors import Conflict, Gone, NotStorable, SettingError, SojournError, StoreUnavailable
 from sojourn.inbound.keeping.rules import Rules
 from sojourn.inbound.listeners import Listeners
@@ -110,7 +110,7 @@ class Takeover:
             key=given.key,
             app=rules.app,
             ref=new_ref(),
-            principal=found.principal if is_text(found.principal) else None,
+            principal=_principal(found, rules),
             epoch=0,
             version=1,
             created_at=now - MOMENT,
@@ -172,6 +172,15 @@ async def _remove(predecessor: Predecessor, identity: str) -> None:
     except Exception as error:  # noqa: BLE001 - whatever it is, the session is here, and goes on
         reason = type(error).__name__
         _log.warning("a session taken over from %s was not removed there (%s)", predecessor.name, reason)
+
+
+def _principal(found: Found, rules: Rules) -> str | None:
+    if found.principal is not None or rules.principal is None:
+        return found.principal if is_text(found.principal) else None
+    try:
+        return told_by(found.attributes.get(rules.principal), rules.principal)
+    except NotStorable:
+        return None
 
 
 def _packed(found: Found) -> codec.Attributes:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
+from sojourn import Limit
 from sojourn.core import events
 from sojourn.testing.app.client import Visitor, over
-from sojourn.testing.app.ground import Ground, Site
+from sojourn.testing.app.gates import underway
+from sojourn.testing.app.ground import Ground, Serve, Site
 
 __all__ = ["IdentityPromises"]
 
@@ -104,3 +108,66 @@ class IdentityPromises(Ground):
         assert visitor.ask("log_in", user="alice", status=500).status == 500
         seen = visitor.ask("read").value
         assert (seen["data"], seen["principal"]) == ({"a": "1"}, "alice")
+
+    @pytest.fixture
+    def telling(self, served: Serve) -> Site:
+        """An application that has an attribute of its own for who is signed in."""
+        return served(principal="user_id", limit=Limit(per_principal=2))
+
+    def test_an_attribute_that_tells_who_is_signed_in_is_followed_with_a_new_id(self, telling: Site) -> None:
+        visitor = telling.visitor()
+        visitor.ask("put", a=1)
+        before = visitor.twin()
+        visitor.ask("put", user_id=7)
+        seen = visitor.ask("read").value
+        assert (seen["data"], seen["principal"]) == ({"a": "1", "user_id": "7"}, "7")
+        name = telling.sessions.cookie.name
+        assert visitor.jar[name] != before.jar[name]
+        assert before.ask("read").value["data"] == {}
+        assert [event.principal for event in telling.told(events.IdRenewed, seen["ref"])] == ["7"]
+
+    def test_what_comes_late_cannot_write_to_who_has_signed_in_by_an_attribute(self, telling: Site) -> None:
+        visitor = telling.visitor()
+        visitor.ask("put", a=1)
+        with underway(visitor.twin(), "put", user_id=8) as late:
+            visitor.ask("put", user_id=9)
+        assert late.result().cookies == {}
+        assert visitor.ask("read").value["data"] == {"a": "1", "user_id": "9"}
+
+    def test_an_attribute_that_says_the_same_again_is_no_sign_in(self, telling: Site) -> None:
+        visitor = telling.visitor()
+        visitor.ask("put", user_id=10)
+        before = visitor.jar[telling.sessions.cookie.name]
+        visitor.ask("put", user_id=10, a=1)
+        assert visitor.jar[telling.sessions.cookie.name] == before
+
+    def test_nothing_is_left_to_whom_an_attribute_tells_next(self, telling: Site) -> None:
+        visitor = telling.visitor()
+        visitor.ask("put", user_id=11, address="12 High Street")
+        visitor.ask("put", user_id=12, greeting="hello")
+        seen = visitor.ask("read").value
+        assert (seen["data"], seen["principal"]) == ({"user_id": "12", "greeting": "hello"}, "12")
+
+    @pytest.mark.parametrize(("deed", "given"), [("delete", {"name": "user_id"}), ("clear", {}), ("end", {})])
+    def test_who_takes_the_attribute_out_is_signed_out(self, telling: Site, deed: str, given: dict[str, str]) -> None:
+        visitor = telling.visitor()
+        visitor.ask("put", user_id=13, a=1)
+        before = visitor.twin()
+        visitor.ask(deed, **given)
+        for each in (visitor, before):
+            seen = each.ask("read").value
+            assert (seen["data"], seen["principal"]) == ({}, None)
+        assert telling.do(telling.sessions.find(principal="13")) == []
+
+    def test_who_signs_in_by_an_attribute_is_limited(self, telling: Site) -> None:
+        visitors = [telling.visitor() for _ in range(3)]
+        answers = [visitor.ask("put", user_id=14).status for visitor in visitors]
+        assert answers == [200, 200, 429]
+        assert len(telling.do(telling.sessions.find(principal="14"))) == 2
+
+    def test_a_failed_answer_signs_nobody_in_by_an_attribute(self, telling: Site) -> None:
+        visitor = telling.visitor()
+        visitor.ask("put", a=1)
+        assert visitor.ask("put", user_id=15, status=500).status == 500
+        seen = visitor.ask("read").value
+        assert (seen["data"], seen["principal"]) == ({"a": "1"}, None)
