@@ -1,6 +1,7 @@
 """Moving over: sessions that another library began go on here, so that nobody is signed out by the move.
 
-The reader for Django's is `sojourn.inbound.moving.django.DjangoSession`: it imports Django.
+The readers for Django's and for Flask's own are `sojourn.inbound.moving.django.DjangoSession` and
+`sojourn.inbound.moving.flask.FlaskCookie`: they import Django, and Flask.
 """
 
 from __future__ import annotations
