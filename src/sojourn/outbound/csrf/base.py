@@ -18,11 +18,12 @@ Fetching: TypeAlias = "Generator[Request, Response, str | None]"
 class Csrf(Protocol):
     """A dialect. Holds no token: that is part of a session, as the cookies that it is bound to."""
 
-    def fetch(self, url: str, call: Call, cookies: Cookies) -> Fetching:
-        """Fetch a token for `call` at the back end at `url`.
+    def fetch(self, url: str, call: Call, cookies: Cookies, stale: str | None = None) -> Fetching:
+        """Fetch a token for `call` at the back end at `url`; `stale`: the one that was refused, if one was.
 
         Yields the requests that it takes, each sent with the cookies of the session (and with credentials, where the
-        session begins with it), and is sent their answers. Returns the token; None where the back end gives none.
+        session begins with it), and is sent their answers. Returns the token; None where the back end gives none, and
+        `stale` itself where it gives the same once more.
         """
 
     def headers(self, token: str, call: Call) -> Mapping[str, str]:

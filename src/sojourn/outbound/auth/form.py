@@ -1,0 +1,176 @@
+"""Form: signs in as a person does, with the login form of the back end."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from urllib.parse import urlencode
+
+import msgspec
+
+from sojourn.errors import SettingError, SignInFailed
+from sojourn.outbound.auth.base import SigningIn
+from sojourn.outbound.auth.proof import Proof, checked_identity, secret_of
+from sojourn.outbound.messages import Request, Response
+from sojourn.outbound.visiting.addresses import is_address, is_path, origin, path, resolved
+from sojourn.outbound.visiting.pages import LONGEST, LoginForm, Page, is_html
+from sojourn.outbound.visiting.redirects import HTML, REDIRECTS, follow, target
+from sojourn.outbound.visiting.syntax import is_text
+
+__all__ = ["Form"]
+
+
+class _Seen(msgspec.Struct):
+    """What the sign-ins so far have shown: replaced as a whole, so that threads see one state or the other."""
+
+    actions: frozenset[str] = frozenset()
+    logins: frozenset[str] = frozenset()
+    """The paths that answer the form and nothing else; a protected page that answers it in place is none of them."""
+
+
+class Form(Proof):
+    """Signs in with the form that asks for a password, as on `page`.
+
+    `page` is the login page, or a page that nobody sees without having signed in. Of the forms on it the one counts
+    whose password field is among `fields`; its hidden fields are sent as they are, the others with the values given.
+    Signing in has worked unless the form comes again. It never leaves the origin of the back end: a form that is sent
+    elsewhere is not sent, and a redirect that leads elsewhere is not followed.
+    """
+
+    __slots__ = ("_fields", "_identity", "_login_page", "_page", "_seen")
+
+    def __init__(self, page: str, fields: Mapping[str, str], *, identity: str, login_page: str | None = None) -> None:
+        """Say where the form is, and what it is filled in with.
+
+        Args:
+            page: A path, with a query or without; or an address at the back end.
+            fields: What a person fills in, by name of field, as in `{"username": "alice", "password": …}`.
+            identity: Who signs in, for logs; not a secret.
+            login_page: The path that the back end redirects to where nobody is signed in. None: the one on which the
+                form was found. Give it where sessions are shared, since only who has signed in has found a form.
+
+        Raises:
+            SettingError: One of these cannot be used.
+        """
+        if not is_path(page) and not is_address(page):
+            raise SettingError("Form(page): give a path, as in '/login', or an address without user and fragment")
+        if login_page is not None and not is_path(login_page):
+            raise SettingError("Form(login_page): give a path, as in '/login', or None to find it out")
+        if not isinstance(fields, Mapping) or not fields:
+            raise SettingError("Form(fields): give what a person fills in, as in {'username': …, 'password': …}")
+        if not all(is_text(each) for pair in fields.items() for each in pair):
+            raise SettingError("Form(fields): give text by name of field")
+        self._page = page
+        self._fields = dict(fields)
+        self._identity = checked_identity(identity, "Form(identity)")
+        self._login_page = login_page
+        self._seen = _Seen()
+
+    @property
+    def identity(self) -> str:
+        return self._identity
+
+    @property
+    def secret(self) -> bytes:
+        return secret_of("form", self._page, sorted(self._fields.items()))
+
+    def sign_in(self, url: str, now: float) -> SigningIn:  # noqa: ARG002 – at any time
+        start = resolved(url, self._page)
+        if origin(start) != origin(url):
+            raise self._failed("its page is not at the back end; give a path")
+        response = yield from follow(Request(method="GET", url=start, headers=HTML))
+        page, form = self._find(response)
+        action = self._action(response, page, form)
+        self._learn(form, response.url)
+        answer = yield from self._submit(response.url, action, page, form)
+        if self._again(answer):
+            raise self._failed("the back end answered the login form again; check the user and the password")
+        if answer.status == 200 and path(answer.url) == path(response.url) and answer.url != action:
+            self._unlearn(path(answer.url))
+        return {}
+
+    def refuses(self, response: Response) -> bool:
+        """A 401, a redirect to the login page, or the login form in the place of the page that was asked for."""
+        if response.status == 401:
+            return True
+        if response.status in REDIRECTS:
+            return self._leads_to_login(response)
+        return bool(response.body) and self.reads(response) and self._again(response)
+
+    def reads(self, response: Response) -> bool:
+        """Pages alone, and those only that are short enough for a login page."""
+        length = response.first("content-length")
+        return (
+            response.status not in REDIRECTS
+            and is_html(response)
+            and not (length.isascii() and length.isdigit() and (len(length) > 9 or int(length) > LONGEST))
+        )
+
+    def _find(self, response: Response) -> tuple[Page, LoginForm]:
+        if response.status in REDIRECTS:
+            raise self._failed("the way to the login form leaves the back end, or never ends; give another page")
+        page = Page(response)
+        forms = [form for form in page.login_forms() if not form.passwords().isdisjoint(self._fields)]
+        if not forms:
+            found = "no form that asks for a password" if not any(page.login_forms()) else "no such password field"
+            raise self._failed(
+                f"{path(response.url)} answered {response.status} and holds {found}; check page and fields"
+            )
+        return page, max(forms, key=self._filled)  # the first of those that hold the most of the fields
+
+    def _filled(self, form: LoginForm) -> int:
+        return len({each.name for each in form.controls}.intersection(self._fields))
+
+    def _action(self, response: Response, page: Page, form: LoginForm) -> str:
+        base = (resolved(response.url, page.base) if page.base else "") or response.url
+        action = resolved(base, form.action) if form.action.strip() else response.url
+        if not action or origin(action) != origin(response.url):
+            raise self._failed("the login form would be sent to another origin; it was not")
+        return action
+
+    def _submit(self, at: str, action: str, page: Page, form: LoginForm) -> Generator[Request, Response, Response]:
+        by_itself = [(each.name, each.value) for each in form.controls if each.sent and each.name not in self._fields]
+        sent = urlencode([*by_itself, *self._fields.items()], encoding=page.encoding, errors="xmlcharrefreplace")
+        referer = ("Referer", at)  # Django asks for it over https
+        if form.method == "get":
+            url = f"{action.partition('?')[0]}?{sent}"
+            first = Request(method="GET", url=url, headers=(*HTML, referer))
+        else:
+            kind = ("Content-Type", "application/x-www-form-urlencoded")
+            first = Request(method="POST", url=action, headers=(*HTML, kind, referer), body=sent.encode())
+        answer = yield from follow(first)
+        if answer.status == 401 or (answer.status >= 400 and answer.url == action):
+            raise self._failed(f"the login form was answered with {answer.status}; check the user and the password")
+        return answer
+
+    def _again(self, response: Response) -> bool:
+        """Whether this page is the login form again, and not a form of the application that asks for a password."""
+        if b"password" not in (response.body or b"")[:LONGEST].lower():
+            return False
+        seen = self._seen.actions
+        return any(
+            not form.passwords().isdisjoint(self._fields) and (not seen or _bare(form.action) in seen)
+            for form in Page(response).login_forms()
+        )
+
+    def _leads_to_login(self, response: Response) -> bool:
+        url = target(response.url, response)
+        if not url or origin(url) != origin(response.url):
+            return False
+        return path(url) == path(self._login_page) if self._login_page else path(url) in self._seen.logins
+
+    def _learn(self, form: LoginForm, url: str) -> None:
+        seen = self._seen
+        self._seen = _Seen(seen.actions | {_bare(form.action)}, seen.logins | {path(url)})
+
+    def _unlearn(self, login: str) -> None:
+        """That page answers others things too, once somebody is signed in: to be sent there says nothing."""
+        seen = self._seen
+        self._seen = _Seen(seen.actions, seen.logins - {login})
+
+    def _failed(self, what: str) -> SignInFailed:
+        return SignInFailed(f"{self!r}: {what}")
+
+
+def _bare(action: str) -> str:
+    """An action as it is the same on each page: without query, and without the id that Tomcat writes into it."""
+    return action.strip().partition("?")[0].partition(";")[0]

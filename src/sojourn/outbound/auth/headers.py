@@ -1,0 +1,127 @@
+"""Credentials that go in the Authorization header of the first call: a password, a token, or what was set by hand."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sojourn.errors import SettingError, SignInFailed
+from sojourn.outbound.auth.base import SigningIn
+from sojourn.outbound.auth.proof import Proof, checked_identity
+from sojourn.outbound.visiting.syntax import is_identity, is_token, is_value
+
+__all__ = ["Basic", "Bearer", "Given"]
+
+_BEARER = "Bearer"
+_SCHEMES = {name.lower(): name for name in ("Basic", _BEARER, "Digest", "DPoP", "Negotiate", "NTLM", "OAuth", "Token")}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Basic(Proof):
+    """A user and a password (RFC 7617), in UTF-8. The user is shown in logs: do not put a key there."""
+
+    user: str
+    """Without a colon; may be empty."""
+    password: str
+
+    def __post_init__(self) -> None:
+        for name, text in (("user", self.user), ("password", self.password)):
+            if not isinstance(text, str) or not _writable(text):
+                raise SettingError(f"Basic({name}): give text without control characters, as RFC 7617 asks for")
+        if ":" in self.user:
+            raise SettingError("Basic(user): give a user without a colon, which is where the password begins")
+
+    @property
+    def identity(self) -> str:
+        return _composed(self.user)
+
+    @property
+    def secret(self) -> bytes:
+        return self._value().encode()
+
+    def sign_in(self, url: str, now: float) -> SigningIn:  # noqa: ARG002 – the same anywhere, at any time
+        yield from ()
+        return {"Authorization": self._value()}
+
+    def _value(self) -> str:
+        pair = f"{_composed(self.user)}:{_composed(self.password)}"
+        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+class Bearer(Proof):
+    """A bearer token (RFC 6750): text, or a callable that returns the one that is valid now.
+
+    A callable needs an `identity`, by which its session is told from those of others: each of its tokens is to be of
+    that one principal. It is called when a session begins, on the way of a call: it must return at once.
+    """
+
+    __slots__ = ("_identity", "_token")
+
+    def __init__(self, token: str | Callable[[], str], *, identity: str = _BEARER) -> None:
+        """`identity`: for logs. Raises `SettingError` for what cannot be sent."""
+        if not callable(token) and not is_token(token):
+            raise SettingError("Bearer(token): give visible ASCII without blanks, or a callable that returns such")
+        if callable(token) and identity == _BEARER:
+            raise SettingError("Bearer(token): with a callable, give identity= too: its session is told by that alone")
+        self._token = token
+        self._identity = checked_identity(identity, "Bearer(identity)")
+
+    @property
+    def identity(self) -> str:
+        return self._identity
+
+    @property
+    def secret(self) -> bytes:
+        return b"Bearer" if callable(self._token) else f"Bearer {self._token}".encode()
+
+    def sign_in(self, url: str, now: float) -> SigningIn:  # noqa: ARG002 – the same anywhere, at any time
+        yield from ()
+        token = self._token() if callable(self._token) else self._token
+        if not is_token(token):
+            raise SignInFailed(f"{self!r}: what its callable returned is no token: visible ASCII without blanks")
+        return {"Authorization": f"Bearer {token}"}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Given(Proof):
+    """What an `Authorization` header that was set by hand stands for: each value has a session of its own."""
+
+    value: str
+
+    def __post_init__(self) -> None:
+        if not is_value(self.value):
+            raise SettingError("Authorization: give visible ASCII without line breaks")
+
+    @property
+    def identity(self) -> str:
+        """The user, where the value tells one; else the scheme alone, since all the rest may be secret."""
+        scheme, blank, rest = self.value.partition(" ")
+        known = _SCHEMES.get(scheme.lower(), "") if blank else ""
+        return (_user(rest) if known == "Basic" else "") or known or "Authorization"
+
+    @property
+    def secret(self) -> bytes:
+        return self.value.encode()
+
+    def sign_in(self, url: str, now: float) -> SigningIn:  # noqa: ARG002 – the same anywhere, at any time
+        yield from ()
+        return {"Authorization": self.value}
+
+
+def _user(credentials: str) -> str:
+    try:
+        user, colon, _ = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return user if colon and is_identity(user) else ""
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)  # RFC 7617 §2.1
+
+
+def _writable(text: str) -> bool:
+    return not any(unicodedata.category(each) in ("Cc", "Cs") for each in text)
