@@ -17,6 +17,7 @@
     ├── BackendError            what comes of a call to a back end besides its answer
     │   ├── SignInFailed        the back end refuses the credentials, or signing in came to nothing
     │   ├── SessionLost         the session at the back end is gone, and the call cannot just be sent again
+    │   ├── ExchangeEnded       a call after the end of what it was part of
     │   └── BackendBusy         a limit of the back end left no room in time
     └── StoreError              what a store can answer besides its result
         ├── Conflict            the record is not the one that was to be replaced
@@ -50,6 +51,7 @@ __all__ = [
     "BackendError",
     "Conflict",
     "Contradiction",
+    "ExchangeEnded",
     "Gone",
     "LeaseLost",
     "LimitReached",
@@ -185,6 +187,12 @@ class SessionLost(BackendError):
     Either it is part of a stateful exchange, whose state is lost with the session; or it may have been processed, or
     its body cannot be sent again. A later call signs in anew, except in a stateful exchange.
     """
+
+
+class ExchangeEnded(BackendError):
+    """A call after the end of its exchange, or of its back end; it was not sent."""
+
+    status_hint = 500
 
 
 class BackendBusy(BackendError):

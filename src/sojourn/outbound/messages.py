@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeAlias
 
@@ -13,7 +13,6 @@ __all__ = [
     "SAFE",
     "Ask",
     "Call",
-    "Do",
     "Pause",
     "Request",
     "Response",
@@ -132,13 +131,7 @@ class Pause(msgspec.Struct, frozen=True):
     seconds: float
 
 
-class Do(msgspec.Struct, frozen=True):
-    """Await this, and answer what it returns."""
-
-    work: Callable[[], Awaitable[Any]]
-
-
-Step: TypeAlias = Send | Ask | Wait | Pause | Do
+Step: TypeAlias = Send | Ask | Wait | Pause
 Steps: TypeAlias = Generator[Step, Any, Response]
 
 

@@ -1,0 +1,234 @@
+"""Backend: a back end, what was set for calls to it, and the sessions that are held there."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+import secrets
+import time
+from collections.abc import Callable, Generator, Iterable
+from functools import partial
+from types import TracebackType
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+from sojourn.core.lifetime import Clock
+from sojourn.errors import SettingError
+from sojourn.outbound.auth import Auth, Basic
+from sojourn.outbound.closing import Closing
+from sojourn.outbound.csrf import Csrf, Fetched
+from sojourn.outbound.exchange import Exchange, Share
+from sojourn.outbound.jar import Domains, Jar
+from sojourn.outbound.keeping.gate import Gate, Pace
+from sojourn.outbound.keeping.held import Held
+from sojourn.outbound.keeping.place import Place
+from sojourn.outbound.limits import Limits
+from sojourn.outbound.lines import Lines
+from sojourn.outbound.messages import Response
+from sojourn.outbound.negotiation import close
+from sojourn.outbound.rules import Rules, Trace
+
+__all__ = ["Backend"]
+
+Reuse = Literal["none", "exchange", "flow", "user"]
+
+IDLE = 29 * 60.0  # seconds: the usual back end forgets a session after half an hour, and the way there takes its time
+
+# Of Java's servers, enaio's gateway, SAP's, PHP, ASP.NET, Django, Express, Rails.
+SESSION_COOKIE = (
+    r"JSESSIONID\w*|GWSESSIONID|SAP_SESSIONID_\w+|PHPSESSID|ASP\.NET_SessionId|sessionid|connect\.sid|_\w+_session"
+)
+
+_MOST = 10_000  # sessions held, where nothing else is said: some 2 KB each
+
+_NO_LIMITS = Limits()
+
+_log = logging.getLogger(__name__)
+
+
+class Backend:
+    """A back end, and the sessions that are held there: each is signed in once, kept whole, renewed, and never mixed.
+
+    `async with Backend(…) as backend` (or `with`, for clients that wait) keeps connections from one exchange to the
+    next, and closes what is held when it ends. For any number of threads and event loops.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        reuse: Reuse = "none",
+        auth: Auth | tuple[str, str] | None = None,
+        csrf: Csrf | bool = False,
+        identity: Literal["each", "first"] = "each",
+        stateful: bool = False,
+        sequential: bool = False,
+        lost: Callable[[Response], bool] | None = None,
+        closing: Closing | None = None,
+        idle: float = IDLE,
+        limits: Limits = _NO_LIMITS,
+        hosts: Iterable[str] = (),
+        domains: Domains | None = None,
+        session_cookie: str = SESSION_COOKIE,
+        trace: Trace | None = None,
+        clock: Clock = time.time,
+    ) -> None:
+        """Nothing is sent until the first call.
+
+        `url`: where it is; what calls name is relative to it. `reuse`: what shares a session: "none", each call signs
+        in; "exchange", the calls of one exchange; "flow", all calls of a principal; "user", all calls for one user, as
+        a visitor's session (`exchange(user=session.ref)`). `auth`: who signs in; a pair of user and password is
+        `Basic`. `csrf`: the dialect of its tokens; True is SAP's. `identity`: "each" principal has sessions of their
+        own; "first", whoever signs in first lends the session to all others of the scope, and a warning says so.
+        `stateful`: the back end keeps a state in the session, so that a lost one is an error. `sequential`: it cannot
+        serve one session in parallel, so calls queue up. `lost`: tells by an answer, besides a refusal that `auth`
+        knows, that the session is gone. `closing`: how a session is closed at the end of its scope; None lets it
+        expire. `idle`: seconds without a call after which a session is not tried any more. `hosts`: others that its
+        cookies are for, as "*.example.org". `domains`: what domains of cookies are called on our side.
+        `session_cookie`: the names of cookies that name a session, as a regular expression: where they are replaced, a
+        stateful exchange is lost. `trace`: is told what happens. `clock`: seconds since 1970.
+
+        Raises `SettingError` for what cannot work.
+        """
+        origin = _origin(url)
+        _check(reuse, identity, stateful=stateful)
+        self.reuse: Reuse = reuse
+        self.held = Held(limits.sessions or _MOST)
+        self.rules = Rules(
+            url=url if url.endswith("/") else url + "/",
+            origin=origin,
+            shares=partial(_shares, tuple(_pattern(host) for host in hosts), origin.partition(":")[0]),
+            new_jar=partial(Jar, domains=domains),
+            clock=clock,
+            csrf=Fetched() if csrf is True else csrf or None,
+            lost=lost,
+            stateful=stateful,
+            sequential=sequential,
+            idle=idle,
+            session_cookie=re.compile(session_cookie),
+            closing=closing,
+            room=None if limits.sessions is None else Gate(limits.sessions, "sessions"),
+            gate=None if limits.calls is None else Gate(limits.calls, "calls"),
+            pace=None if limits.pace is None else Pace(*limits.pace, time.monotonic),
+            patience=limits.patience,
+            trace=trace,
+        )
+        self.lines = Lines()
+        self._auth = Basic(*auth) if isinstance(auth, tuple) else auth
+        self._identity = identity
+        self._key = secrets.token_bytes(32)
+
+    def __repr__(self) -> str:
+        return f"Backend({self.rules.url!r}, reuse={self.reuse!r})"
+
+    def exchange(self, *, user: str | None = None, auth: Auth | tuple[str, str] | None = None) -> Exchange:
+        """Begin an exchange.
+
+        `user`: for whom, with reuse "user": any text of one's own for them, as the ref of a visitor's session. `auth`:
+        who signs in, instead of who the back end was made with. Raises `SettingError` where `user` is missing, or is
+        not what sessions are reused by.
+        """
+        if (user is None) is (self.reuse == "user"):
+            raise SettingError(
+                "exchange(user=…) says for whom, with Backend(reuse='user'): give "
+                + ("a user" if user is None else "no user, or that setting")
+            )
+        principal = Basic(*auth) if isinstance(auth, tuple) else auth or self._auth
+        return Exchange(self, Share(), auth=principal, user=user)
+
+    def forgetting(self, user: str) -> Generator[Any, Any, None]:
+        """What closes the sessions that are held for `user`: for drivers."""
+        for place in self.held.take(user):
+            yield from close(place, self.rules)
+
+    def principal(self, auth: Auth | None) -> object:
+        """Whose sessions are one: those of the same credentials, or everybody's with identity "first"."""
+        if auth is None or self._identity == "first":
+            return None
+        return auth.identity, hmac.digest(self._key, auth.secret, "sha256")
+
+    def notice(self, place: Place, auth: Auth | None) -> None:
+        """Tell where somebody calls in the session of another principal, with identity "first"."""
+        if self._identity == "first" and auth != place.auth and auth is not None:
+            _log.warning("%s: %r calls in the session of %r", self.rules.origin, auth.identity, place.identity)
+            if self.rules.trace is not None:
+                self.rules.trace.ignored(place, auth.identity)
+
+    async def __aenter__(self) -> Self:
+        self.lines.keep()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __enter__(self) -> Self:
+        self.lines.keep()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def aclose(self) -> None:
+        """Close the sessions that are held, and the connections of this event loop."""
+        try:
+            await self.lines.do_async(self._ending())
+        finally:
+            await self.lines.aclose()
+
+    def close(self) -> None:
+        """Close the sessions that are held, and the connections of clients that wait."""
+        try:
+            self.lines.do(self._ending())
+        finally:
+            self.lines.close()
+
+    async def forget(self, user: str) -> None:
+        """Close the sessions that are held for `user`, whose own session has ended."""
+        await self.lines.do_async(self.forgetting(user))
+
+    def _ending(self) -> Generator[Any, Any, None]:
+        for place in self.held.take():
+            yield from close(place, self.rules)
+
+
+def _origin(url: str) -> str:
+    """Scheme, host and port of a URL, and a slash. Raises `SettingError`."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise SettingError("Backend(url): give an address such as https://erp.example.com/api, without user and query")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    usual = port in (None, 443 if parts.scheme == "https" else 80)
+    return f"{parts.scheme}://{host}{'' if usual else f':{port}'}/"
+
+
+def _check(reuse: str, identity: str, *, stateful: bool) -> None:
+    if reuse not in ("none", "exchange", "flow", "user"):
+        raise SettingError(f"Backend(reuse={reuse!r}): give 'none', 'exchange', 'flow' or 'user'")
+    if identity not in ("each", "first"):
+        raise SettingError(f"Backend(identity={identity!r}): give 'each' or 'first'")
+    if stateful and reuse in ("none", "flow"):
+        raise SettingError(
+            f"Backend(stateful=True, reuse={reuse!r}): a state is of one exchange; give reuse='exchange'"
+        )
+
+
+def _pattern(host: str) -> re.Pattern[str]:
+    name = host.removeprefix("*.")
+    if not name or "*" in name or "/" in name:
+        raise SettingError(f"Backend(hosts={host!r}): give names of hosts, or what is below one, as '*.example.org'")
+    below = r"(?:[^./:@]+\.)+" if host != name else ""
+    return re.compile(rf"(https?)://{below}{re.escape(name.lower())}(?::\d+)?/")
+
+
+def _shares(patterns: tuple[re.Pattern[str], ...], scheme: str, url: str) -> bool:
+    """Whether the cookies of a back end are for this URL, too. Those of https are for nothing less."""
+    return any((match := pattern.match(url)) and (scheme == "http" or match[1] == "https") for pattern in patterns)

@@ -1,0 +1,225 @@
+"""Httpx2: clients of it whose calls go through an exchange. The session is below them, so their own jars stay empty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sojourn.errors import SettingError
+from sojourn.outbound.driving import drive, drive_async
+from sojourn.outbound.messages import Call, Request, Response, Send
+
+try:
+    import httpx2
+except ModuleNotFoundError:  # pragma: no cover - the tests have it
+    raise SettingError("this exchange needs httpx2: pip install 'sojourn[outbound]'") from None
+
+if TYPE_CHECKING:
+    from sojourn.outbound.exchange import Exchange
+
+__all__ = ["AsyncConnections", "AsyncTransport", "Connections", "Transport", "async_client", "client"]
+
+
+def async_client(exchange: Exchange, **options: Any) -> httpx2.AsyncClient:
+    """A client of `exchange`. `options`: as of `httpx2.AsyncClient`; a `transport` is what it sends by."""
+    transport = AsyncTransport(exchange, options.pop("transport", None))
+    return httpx2.AsyncClient(transport=transport, base_url=exchange.backend.rules.url, **options)
+
+
+def client(exchange: Exchange, **options: Any) -> httpx2.Client:
+    """As `async_client`, for threads."""
+    transport = Transport(exchange, options.pop("transport", None))
+    return httpx2.Client(transport=transport, base_url=exchange.backend.rules.url, **options)
+
+
+class AsyncConnections:
+    """The connections of an event loop."""
+
+    def __init__(self, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        """`transport`: by which it goes."""
+        self.transport = transport or httpx2.AsyncHTTPTransport()
+
+    async def ask(self, request: Request) -> Response:
+        """Send a request of a negotiation's own."""
+        response = await self.transport.handle_async_request(_request(request))
+        try:
+            return _answer(response, request.url, await response.aread())
+        finally:
+            await response.aclose()
+
+    async def aclose(self) -> None:
+        """Close them."""
+        await self.transport.aclose()
+
+
+class AsyncTransport(httpx2.AsyncBaseTransport):
+    """What a client sends by: closing it ends the client's part of the exchange."""
+
+    def __init__(self, exchange: Exchange, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        """`transport`: by which it goes; else connections that the back end may keep."""
+        exchange.open()
+        self._exchange = exchange
+        if transport is None:
+            self._line, self._own = exchange.backend.lines.open_async(AsyncConnections)
+        else:
+            self._line, self._own = AsyncConnections(transport), True
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        hands = _AsyncHands(self._line, request)
+        try:
+            await drive_async(self._exchange.steps(_call(request)), hands)
+        except BaseException:
+            await hands.discard()
+            raise
+        return hands.result()
+
+    async def aclose(self) -> None:
+        try:
+            await drive_async(self._exchange.closing(), self._line)
+        finally:
+            if self._own:
+                await self._line.aclose()
+
+
+class _AsyncHands:
+    """At work on one call."""
+
+    __slots__ = ("_line", "_request", "_response")
+
+    def __init__(self, line: AsyncConnections, request: httpx2.Request) -> None:
+        self._line = line
+        self._request = request
+        self._response: httpx2.Response | None = None
+
+    async def send(self, step: Send) -> Response:
+        await self.discard()
+        response = self._response = await self._line.transport.handle_async_request(_with(self._request, step))
+        answer = _answer(response, str(self._request.url))
+        if step.reads is not None and step.reads(answer):
+            answer.body = await response.aread()
+        return answer
+
+    async def ask(self, request: Request) -> Response:
+        return await self._line.ask(request)
+
+    def result(self) -> httpx2.Response:
+        return _without_cookies(self._response)
+
+    async def discard(self) -> None:
+        if self._response is not None:
+            await self._response.aclose()
+
+
+class Connections:
+    """The connections of clients that wait."""
+
+    def __init__(self, transport: httpx2.BaseTransport | None = None) -> None:
+        """`transport`: by which it goes."""
+        self.transport = transport or httpx2.HTTPTransport()
+
+    def ask(self, request: Request) -> Response:
+        """Send a request of a negotiation's own."""
+        response = self.transport.handle_request(_request(request))
+        try:
+            return _answer(response, request.url, response.read())
+        finally:
+            response.close()
+
+    def close(self) -> None:
+        """Close them."""
+        self.transport.close()
+
+
+class Transport(httpx2.BaseTransport):
+    """As `AsyncTransport`, for threads."""
+
+    def __init__(self, exchange: Exchange, transport: httpx2.BaseTransport | None = None) -> None:
+        """`transport`: by which it goes; else connections that the back end may keep."""
+        exchange.open()
+        self._exchange = exchange
+        if transport is None:
+            self._line, self._own = exchange.backend.lines.open(Connections)
+        else:
+            self._line, self._own = Connections(transport), True
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        hands = _Hands(self._line, request)
+        try:
+            drive(self._exchange.steps(_call(request)), hands)
+        except BaseException:
+            hands.discard()
+            raise
+        return hands.result()
+
+    def close(self) -> None:
+        try:
+            drive(self._exchange.closing(), self._line)
+        finally:
+            if self._own:
+                self._line.close()
+
+
+class _Hands:
+    """At work on one call."""
+
+    __slots__ = ("_line", "_request", "_response")
+
+    def __init__(self, line: Connections, request: httpx2.Request) -> None:
+        self._line = line
+        self._request = request
+        self._response: httpx2.Response | None = None
+
+    def send(self, step: Send) -> Response:
+        self.discard()
+        response = self._response = self._line.transport.handle_request(_with(self._request, step))
+        answer = _answer(response, str(self._request.url))
+        if step.reads is not None and step.reads(answer):
+            answer.body = response.read()
+        return answer
+
+    def ask(self, request: Request) -> Response:
+        return self._line.ask(request)
+
+    def result(self) -> httpx2.Response:
+        return _without_cookies(self._response)
+
+    def discard(self) -> None:
+        if self._response is not None:
+            self._response.close()
+
+
+def _call(request: httpx2.Request) -> Call:
+    return Call(
+        method=request.method,
+        url=str(request.url),
+        fields=request.headers.get_list,
+        replayable=isinstance(request.stream, httpx2.ByteStream),
+    )
+
+
+def _with(request: httpx2.Request, step: Send) -> httpx2.Request:
+    """A request that can be sent while the application's own stays as it is, without anything secret in it."""
+    headers = request.headers.copy()
+    for name, value in step.headers.items():
+        if value is not None:
+            headers[name] = value
+        elif name in headers:
+            del headers[name]
+    return httpx2.Request(
+        request.method, request.url, headers=headers, stream=request.stream, extensions=request.extensions
+    )
+
+
+def _request(request: Request) -> httpx2.Request:
+    return httpx2.Request(request.method, request.url, headers=list(request.headers), content=request.body or None)
+
+
+def _answer(response: httpx2.Response, url: str, body: bytes | None = None) -> Response:
+    return Response(response.status_code, url, response.headers.get_list, body)
+
+
+def _without_cookies(response: httpx2.Response | None) -> httpx2.Response:
+    if response is None:
+        raise RuntimeError("a negotiation ended without sending the call")
+    if "set-cookie" in response.headers:  # they are the session's, and not for the jar of the client
+        del response.headers["set-cookie"]
+    return response

@@ -1,0 +1,172 @@
+"""Exchange: calls that belong together, through whichever clients they go."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from sojourn.errors import ExchangeEnded
+from sojourn.outbound.auth import Auth, Given
+from sojourn.outbound.keeping.place import Place
+from sojourn.outbound.messages import Call, Steps
+from sojourn.outbound.negotiation import close, converse, once, vacate
+
+if TYPE_CHECKING:
+    from httpx2 import AsyncClient, Client
+
+    from sojourn.outbound.backend import Backend
+
+__all__ = ["Exchange"]
+
+
+class Exchange:
+    """Calls that belong together: of one message, one request of a visitor, one job.
+
+    `async with exchange as http` gives an httpx2.AsyncClient, `with exchange as http` an httpx2.Client; `aiohttp()` and
+    `requests()` give clients of these. All that are open at once share the session. The exchange ends when the last of
+    them is closed; with reuse "exchange", so does its session. For any number of threads and event loops.
+    """
+
+    __slots__ = ("_async", "_auth", "_entered", "_share", "_sync", "_user", "backend")
+
+    def __init__(self, backend: Backend, share: Share, *, auth: Auth | None, user: str | None) -> None:
+        """Made by `Backend.exchange`. `auth`: who signs in, where a call does not say it itself."""
+        self.backend = backend
+        self._share = share
+        self._auth = auth
+        self._user = user
+        self._async: AsyncClient | None = None
+        self._sync: Client | None = None
+        self._entered = 0
+
+    def signed_in_as(self, auth: Auth) -> Exchange:
+        """This exchange for another principal, who has a session of their own in it."""
+        return Exchange(self.backend, self._share, auth=auth, user=self._user)
+
+    def copy(self) -> Exchange:
+        """Another exchange, that shares what sessions this one has begun by now; what begins later is each one's own.
+
+        For branches that are to be apart. Branches that are to share all use one exchange.
+        """
+        return Exchange(self.backend, self._share.copy(), auth=self._auth, user=self._user)
+
+    def steps(self, call: Call) -> Steps:
+        """What gets `call` through: for drivers."""
+        rules, reuse = self.backend.rules, self.backend.reuse
+        given = call.first("authorization") if rules.own(call.url) else ""
+        auth = Given(given) if given else self._auth
+        if reuse == "none":
+            return once(call, Place(auth), rules)
+        principal = self.backend.principal(auth)
+        if reuse == "exchange":
+            return converse(call, self._share.at(principal, auth, self.backend), rules)
+        place, superseded = self.backend.held.at("" if reuse == "flow" else str(self._user), principal, auth)
+        self.backend.notice(place, auth)
+        steps = converse(call, place, rules)
+        return steps if superseded is None else _after(vacate(superseded, rules), steps)
+
+    def open(self) -> None:
+        """Another client is open: for drivers. Raises `ExchangeEnded` after the end."""
+        self._share.open(self.backend.rules.origin)
+
+    def closing(self) -> Generator[Any, Any, None]:
+        """What is to be done when a client is closed: for drivers."""
+        for place in self._share.close():
+            yield from close(place, self.backend.rules)
+
+    def httpx2(self, **options: Any) -> AsyncClient:
+        """A client of httpx2. `options`: as of `httpx2.AsyncClient`; a `transport` is what it sends by."""
+        from sojourn.outbound.drivers.httpx2 import async_client
+
+        return async_client(self, **options)
+
+    def httpx2_sync(self, **options: Any) -> Client:
+        """A client of httpx2 that waits. `options`: as of `httpx2.Client`."""
+        from sojourn.outbound.drivers.httpx2 import client
+
+        return client(self, **options)
+
+    async def __aenter__(self) -> AsyncClient:
+        if self._async is None:
+            self._async = self.httpx2()
+        self._entered += 1
+        return self._async
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._entered -= 1
+        if self._async is not None and not self._entered:
+            client, self._async = self._async, None
+            await client.aclose()
+
+    def __enter__(self) -> Client:
+        if self._sync is None:
+            self._sync = self.httpx2_sync()
+        self._entered += 1
+        return self._sync
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._entered -= 1
+        if self._sync is not None and not self._entered:
+            client, self._sync = self._sync, None
+            client.close()
+
+
+class Share:
+    """What the clients of an exchange share: its places, by principal, and how many clients there are."""
+
+    __slots__ = ("_clients", "_ended", "_lock", "_places")
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._lock = threading.Lock()
+        self._places: dict[object, Place] = {}
+        self._clients = 0
+        self._ended = False
+
+    def at(self, principal: object, auth: Auth | None, backend: Backend) -> Place:
+        """The place of a principal."""
+        place = self._places.get(principal)
+        if place is None:
+            with self._lock:
+                place = self._places.setdefault(principal, Place(auth))
+        backend.notice(place, auth)
+        return place
+
+    def copy(self) -> Share:
+        """Another one with the same places."""
+        share = Share()
+        with self._lock:
+            share._places = dict(self._places)
+            for place in share._places.values():
+                place.sharers += 1
+        return share
+
+    def open(self, origin: str) -> None:
+        """One client more. Raises `ExchangeEnded`."""
+        with self._lock:
+            if self._ended:
+                raise ExchangeEnded(f"the exchange with {origin} has ended; begin another one")
+            self._clients += 1
+
+    def close(self) -> list[Place]:
+        """One client less. Returns the places that nobody shares any more, after the last one."""
+        with self._lock:
+            self._clients -= 1
+            if self._clients or self._ended:
+                return []
+            self._ended = True
+            places = list(self._places.values())
+            for place in places:
+                place.sharers -= 1
+            return [place for place in places if not place.sharers]
+
+
+def _after(first: Generator[Any, Any, None], steps: Steps) -> Steps:
+    yield from first
+    return (yield from steps)

@@ -1,0 +1,86 @@
+"""Gates: how many may go at once, and how many in an interval. Who finds no room waits, in the order of arrival."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import Future
+
+from sojourn.core.lifetime import Clock
+from sojourn.errors import BackendBusy
+from sojourn.outbound.messages import Pause, Wait
+
+__all__ = ["Gate", "Pace"]
+
+
+class Gate:
+    """Room for so many at once. For any number of threads and event loops."""
+
+    __slots__ = ("_lock", "_name", "_queue", "_room")
+
+    def __init__(self, room: int, name: str) -> None:
+        """`room`: for how many. `name`: what it limits, for the error."""
+        self._room = room
+        self._name = name
+        self._lock = threading.Lock()
+        self._queue: deque[Future[None]] = deque()
+
+    def enter(self, patience: float) -> Generator[Wait, None, None]:
+        """Have room until `leave`. Raises `BackendBusy` where there is none for `patience` seconds."""
+        with self._lock:
+            if self._room:
+                self._room -= 1
+                return
+            turn: Future[None] = Future()
+            self._queue.append(turn)
+        try:
+            yield Wait(turn, patience)
+        except BaseException as error:
+            self._withdraw(turn)
+            if isinstance(error, TimeoutError):
+                raise BackendBusy(f"{self._name}: no room within {patience:g} s; the call was not sent") from None
+            raise
+
+    def leave(self) -> None:
+        """Make room for whoever waits for the longest."""
+        with self._lock:
+            if not self._queue:
+                self._room += 1
+                return
+            turn = self._queue.popleft()
+        turn.set_result(None)
+
+    def _withdraw(self, turn: Future[None]) -> None:
+        with self._lock:
+            if turn in self._queue:
+                self._queue.remove(turn)
+                return
+        self.leave()  # it was let in at this very moment
+
+
+class Pace:
+    """So many in an interval. For any number of threads and event loops."""
+
+    __slots__ = ("_clock", "_count", "_lock", "_seconds", "_starts")
+
+    def __init__(self, count: int, seconds: float, clock: Clock) -> None:
+        """`count` in any `seconds`. `clock`: seconds that never go back."""
+        self._count = count
+        self._seconds = seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._starts: deque[float] = deque(maxlen=count)  # of the last ones, those to come among them
+
+    def enter(self, patience: float) -> Generator[Pause, None, None]:
+        """Wait until it may start. Raises `BackendBusy` where that takes more than `patience` seconds."""
+        with self._lock:
+            now = self._clock()
+            start = max(now, self._starts[0] + self._seconds) if len(self._starts) == self._count else now
+            if start - now > patience:
+                raise BackendBusy(
+                    f"calls: {self._count} in {self._seconds:g} s, and no room within {patience:g} s; it was not sent"
+                )
+            self._starts.append(start)
+        if start > now:
+            yield Pause(start - now)

@@ -1,0 +1,83 @@
+"""Once: what one makes while all the others wait for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+from sojourn.errors import BackendError
+from sojourn.outbound.messages import Wait
+
+__all__ = ["Claim", "Once"]
+
+T = TypeVar("T")
+
+
+class Once(Generic[T]):
+    """Holds a value, or knows who makes it. For any number of threads and event loops."""
+
+    __slots__ = ("_claim", "_lock", "value")
+
+    def __init__(self, value: T | None = None) -> None:
+        """`value`: what is there already."""
+        self.value = value
+        self._lock = threading.Lock()
+        self._claim: Claim[T] | None = None
+
+    def get(self) -> Generator[Wait, None, T | Claim[T]]:
+        """The value, or the right to make it: then all who come meanwhile wait until it is used or given up.
+
+        Raises what whoever made it in the meantime could not do for anybody.
+        """
+        while True:
+            with self._lock:
+                if self.value is not None:
+                    return self.value
+                if self._claim is None:
+                    self._claim = Claim(self)
+                    return self._claim
+                claim = self._claim
+            yield Wait(claim.settled)
+            if claim.failure is not None:
+                raise type(claim.failure)(*claim.failure.args)
+
+    def drop(self, value: T) -> bool:
+        """Hold that value no longer; False where it is another one by now."""
+        with self._lock:
+            if self.value is not value:
+                return False
+            self.value = None
+            return True
+
+
+class Claim(Generic[T]):
+    """The right to make what others wait for. Is used or given up exactly once; what comes later changes nothing."""
+
+    __slots__ = ("_once", "failure", "settled")
+
+    def __init__(self, once: Once[T]) -> None:
+        """`once`: where the value is to be."""
+        self._once = once
+        self.settled: Future[None] = Future()
+        self.failure: BackendError | None = None
+
+    def use(self, value: T) -> None:
+        """Here it is."""
+        self._settle(value, None)
+
+    def give_up(self, failure: BackendError | None = None) -> bool:
+        """It was not made; False where it was. `failure`: why nobody else can; else one of those who wait may try."""
+        return self._settle(None, failure)
+
+    def _settle(self, value: T | None, failure: BackendError | None) -> bool:
+        once = self._once
+        with once._lock:  # noqa: SLF001 - the two are one
+            if once._claim is not self:  # noqa: SLF001
+                return False
+            once._claim = None  # noqa: SLF001
+            once.value = value
+            self.failure = failure
+        self.settled.set_result(None)
+        return True

@@ -1,0 +1,220 @@
+"""Attempt: a call in one session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, TypeVar
+
+from sojourn.errors import BackendError, SessionLost
+from sojourn.outbound.csrf.base import Cookies, Csrf
+from sojourn.outbound.jar import merged
+from sojourn.outbound.keeping.once import Claim
+from sojourn.outbound.keeping.place import Place
+from sojourn.outbound.keeping.session import BackendSession
+from sojourn.outbound.messages import SAFE, Ask, Call, Request, Response, Send, Steps
+from sojourn.outbound.rules import Rules
+
+__all__ = ["Attempt", "Refused"]
+
+T = TypeVar("T")
+
+
+class Refused(Exception):
+    """The back end does not know this session, or not these credentials."""
+
+    def __init__(self, *, signed: bool, sent: bool, processed: bool = False) -> None:
+        """`signed`: with credentials. `sent`: the call was. `processed`: what the call asks for may have been done."""
+        super().__init__()
+        self.signed = signed
+        self.sent = sent
+        self.processed = processed
+
+
+class Attempt:
+    """A call in one session, of which each step is seen by that session, and by no other."""
+
+    __slots__ = ("_credentials", "claim", "place", "rules", "session")
+
+    def __init__(
+        self, place: Place, session: BackendSession, rules: Rules, claim: Claim[BackendSession] | None = None
+    ) -> None:
+        """`claim`: the right to sign `session` in, where nobody has."""
+        self.place = place
+        self.session = session
+        self.rules = rules
+        self.claim = claim
+        self._credentials: Mapping[str, str] = {}
+
+    def go(self, call: Call, *, last: bool) -> Steps:
+        """The whole of it. Raises `Refused` or `SignInFailed`."""
+        if self.claim is not None or self.session.signs_always:
+            yield from self._sign_in()
+        csrf, token = self.rules.csrf, ""
+        if csrf is not None and call.method not in SAFE:
+            token = yield from self._token(csrf, call)
+        answer: Response = yield from self.send(call, token=token, last=last)
+        if token and csrf is not None and csrf.refuses(answer):
+            self.session.token.drop(token)
+            newer = yield from self._token(csrf, call)
+            if newer not in ("", token) and call.replayable:
+                answer = yield from self.send(call, token=newer, last=last)
+        return answer
+
+    def send(self, call: Call, *, token: str = "", last: bool = False) -> Steps:
+        """The call itself."""
+        rules, session, auth = self.rules, self.session, self.place.auth
+        headers = self._headers(call, token)
+        if last and rules.closing is not None:
+            headers.update(rules.closing.headers)
+        if rules.trace is not None:
+            rules.trace.sent(self.place, session, call.method, call.url, headers)
+        answer: Response = yield Send(headers, self._reads())
+        self._received(call.url, answer)
+        signed = bool(self._credentials)
+        if auth is not None and auth.refuses(answer):
+            raise Refused(signed=signed, sent=True)
+        if rules.lost is not None and rules.lost(answer):
+            raise Refused(signed=signed, sent=True, processed=True)
+        if rules.csrf is not None:
+            session.token.value = rules.csrf.seen(call, answer, self._cookies(call)) or session.token.value
+        self._settle(answer)
+        return answer
+
+    def give_up(self, failure: BackendError | None = None) -> None:
+        """The session has not begun, if it has not. `failure`: why it cannot for anybody."""
+        if self.claim is not None and self.claim.give_up(failure):
+            self.session.leave()
+
+    def close(self, *, told: bool = False) -> Generator[Any, Any, None]:
+        """Tell the back end that the session is not needed any more, unless it was `told`."""
+        closing = self.rules.closing
+        try:
+            if closing is not None and not told and len(self.session.jar):
+                yield from self._ask(closing.request(self.rules.url))
+        finally:
+            self.session.leave()
+        if self.rules.trace is not None:
+            self.rules.trace.ended(self.place, self.session)
+
+    def _reads(self) -> Callable[[Response], bool] | None:
+        if self.rules.sequential or self.rules.gate is not None:
+            return _whole  # or the next call would go while this one is being answered
+        return None if self.place.auth is None else self.place.auth.reads
+
+    def _headers(self, call: Call, token: str) -> dict[str, str | None]:
+        headers: dict[str, str | None] = {}
+        cookie = self.session.jar.header(call.url, now=self.session.used_at)
+        if given := call.first("cookie"):
+            cookie = merged(cookie, given)
+        if cookie:
+            headers["Cookie"] = cookie
+        if self._credentials:
+            headers.update(self._credentials)
+        elif self.place.auth is not None and call.first("authorization"):
+            headers["Authorization"] = None  # the session stands for it
+        if token and self.rules.csrf is not None:
+            headers.update(self.rules.csrf.headers(token, call))
+        return headers
+
+    def _sign_in(self) -> Generator[Any, Any, None]:
+        auth = self.place.auth
+        if auth is None:
+            return
+        self._credentials = yield from self._play(auth.sign_in(self.rules.url, self.rules.clock()), {})
+        if not self._credentials:
+            self._begin()
+
+    def _token(self, csrf: Csrf, call: Call) -> Generator[Any, Any, str]:
+        """The token of the session, fetched if it has none; empty where the back end gives none."""
+        got = yield from self.session.token.get()
+        if not isinstance(got, Claim):
+            return got
+        try:
+            steps = csrf.fetch(self.rules.url, call, self._cookies(call))
+            token = yield from self._play(steps, self._credentials, refusable=True)
+            got.use(token or "")
+        finally:
+            got.give_up()
+        if self.rules.trace is not None:
+            self.rules.trace.fetched(self.place, self.session)
+        if len(self.session.jar):
+            self._begin()
+        return token or ""
+
+    def _play(
+        self, steps: Generator[Request, Response, T], headers: Mapping[str, str], *, refusable: bool = False
+    ) -> Generator[Any, Any, T]:
+        """Ask what is asked for, with these headers. `refusable`: raise `Refused` where nobody is signed in."""
+        try:
+            request = next(steps)
+            while True:
+                answer = yield from self._ask(request.set(headers))
+                if refusable and self.place.auth is not None and self.place.auth.refuses(answer):
+                    raise Refused(signed=bool(headers), sent=False)
+                request = steps.send(answer)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        finally:
+            steps.close()
+
+    def _ask(self, request: Request) -> Generator[Any, Any, Response]:
+        ours = self.rules.own(request.url) or self.rules.shares(request.url)
+        if ours and (cookie := self.session.jar.header(request.url, now=self.session.used_at)):
+            request = request.set({"Cookie": cookie})
+        if self.rules.trace is not None:
+            self.rules.trace.sent(self.place, self.session, request.method, request.url, dict(request.headers))
+        answer: Response = yield Ask(request)
+        self._received(request.url, answer, ours=ours)
+        return answer
+
+    def _received(self, url: str, answer: Response, *, ours: bool = True) -> None:
+        session, rules = self.session, self.rules
+        session.used_at = rules.clock()
+        if rules.trace is not None:
+            rules.trace.answered(self.place, session, answer)
+        if ours and (cookies := answer.all("set-cookie")):
+            named = self._names_of_session() if rules.stateful and self.claim is None else None
+            session.jar.receive(url, cookies, now=session.used_at)
+            if named is not None and named != self._names_of_session():
+                self.place.refused(session)
+                self.place.broken = True
+                raise SessionLost(f"{rules.origin} has begun another session in the middle of a stateful exchange")
+
+    def _names_of_session(self) -> dict[str, str]:
+        """What the session is known by."""
+        name, key = self.rules.session_cookie, self.session.ref.encode()
+        return {each.name: each.digest(key) for each in self.session.jar if name.fullmatch(each.name)}
+
+    def _cookies(self, call: Call) -> Cookies:
+        return lambda name: self.session.jar.value(call.url, name, now=self.session.used_at)
+
+    def _settle(self, answer: Response) -> None:
+        """Conclude from an answer what the back end knows its visitor by."""
+        session, place = self.session, self.place
+        if not self._credentials:
+            session.proven = True
+        cookies = len(session.jar)
+        if self.claim is not None and (cookies or answer.status < 500):
+            if not cookies and place.auth is not None and self.rules.trace is not None:
+                self.rules.trace.signs_always(place)
+            session.signs_always = place.auth is not None and (not cookies or place.signs_always)
+            self._begin()
+        elif cookies and session.signs_always and not place.signs_always:
+            session.signs_always = False
+
+    def _begin(self) -> None:
+        """The session is there for whoever waits for it."""
+        if self.claim is None or self.claim.settled.done():
+            return
+        if not self.session.signs_always:
+            self.session.signs_always = self.place.signs_always
+        if not self.session.signs_always and len(self.session.jar):
+            self._credentials = {}
+        self.claim.use(self.session)
+        if self.rules.trace is not None:
+            self.rules.trace.began(self.place, self.session)
+
+
+def _whole(_: Response) -> bool:
+    return True
