@@ -19,12 +19,17 @@ from sojourn.outbound.visiting.syntax import is_text
 __all__ = ["Form"]
 
 
-class _Seen(msgspec.Struct):
-    """What the sign-ins so far have shown: replaced as a whole, so that threads see one state or the other."""
+class _Known(msgspec.Struct, frozen=True):
+    """What a sign-in has shown of the login form."""
 
-    actions: frozenset[str] = frozenset()
-    logins: frozenset[str] = frozenset()
-    """The paths that answer the form and nothing else; a protected page that answers it in place is none of them."""
+    names: frozenset[str]
+    """Of the fields, those that it holds."""
+    action: str
+    """As it is written, without what differs from page to page."""
+    sent_to: str
+    """The path that this is, there."""
+    login_page: str
+    """The path of the page that it is on; empty where it comes in the place of whatever page is asked for."""
 
 
 class Form(Proof):
@@ -36,7 +41,7 @@ class Form(Proof):
     elsewhere is not sent, and a redirect that leads elsewhere is not followed.
     """
 
-    __slots__ = ("_fields", "_identity", "_login_page", "_page", "_seen")
+    __slots__ = ("_fields", "_identity", "_known", "_login_page", "_page")
 
     def __init__(self, page: str, fields: Mapping[str, str], *, identity: str, login_page: str | None = None) -> None:
         """Say where the form is, and what it is filled in with.
@@ -63,7 +68,7 @@ class Form(Proof):
         self._fields = dict(fields)
         self._identity = checked_identity(identity, "Form(identity)")
         self._login_page = login_page
-        self._seen = _Seen()
+        self._known: _Known | None = None  # replaced as a whole, so that threads see one or the other
 
     @property
     def identity(self) -> str:
@@ -80,12 +85,11 @@ class Form(Proof):
         response = yield from follow(Request(method="GET", url=start, headers=HTML))
         page, form = self._find(response)
         action = self._action(response, page, form)
-        self._learn(form, response.url)
-        answer = yield from self._submit(response.url, action, page, form)
-        if self._again(answer):
+        trail: list[str] = []
+        answer = yield from self._submit(response.url, action, page, form, trail)
+        if self._holds_form(answer, self._knowing(form, response.url, action)):
             raise self._failed("the back end answered the login form again; check the user and the password")
-        if answer.status == 200 and path(answer.url) == path(response.url) and answer.url != action:
-            self._unlearn(path(answer.url))
+        self._known = self._knowing(form, response.url, action, in_place=_in_place(path(response.url), answer, trail))
         return {}
 
     def refuses(self, response: Response) -> bool:
@@ -94,7 +98,7 @@ class Form(Proof):
             return True
         if response.status in REDIRECTS:
             return self._leads_to_login(response)
-        return bool(response.body) and self.reads(response) and self._again(response)
+        return bool(response.body) and self.reads(response) and self._holds_form(response, self._known)
 
     def reads(self, response: Response) -> bool:
         """Pages alone, and those only that are short enough for a login page."""
@@ -113,7 +117,7 @@ class Form(Proof):
         if not forms:
             found = "no form that asks for a password" if not any(page.login_forms()) else "no such password field"
             raise self._failed(
-                f"{path(response.url)} answered {response.status} and holds {found}; check page and fields"
+                f"{path(self._page)} answered {response.status} and holds {found}; check page and fields"
             )
         return page, max(forms, key=self._filled)  # the first of those that hold the most of the fields
 
@@ -127,7 +131,9 @@ class Form(Proof):
             raise self._failed("the login form would be sent to another origin; it was not")
         return action
 
-    def _submit(self, at: str, action: str, page: Page, form: LoginForm) -> Generator[Request, Response, Response]:
+    def _submit(
+        self, at: str, action: str, page: Page, form: LoginForm, trail: list[str]
+    ) -> Generator[Request, Response, Response]:
         by_itself = [(each.name, each.value) for each in form.controls if each.sent and each.name not in self._fields]
         sent = urlencode([*by_itself, *self._fields.items()], encoding=page.encoding, errors="xmlcharrefreplace")
         referer = ("Referer", at)  # Django asks for it over https
@@ -137,35 +143,30 @@ class Form(Proof):
         else:
             kind = ("Content-Type", "application/x-www-form-urlencoded")
             first = Request(method="POST", url=action, headers=(*HTML, kind, referer), body=sent.encode())
-        answer = yield from follow(first)
+        answer = yield from follow(first, trail)
         if answer.status == 401 or (answer.status >= 400 and answer.url == action):
             raise self._failed(f"the login form was answered with {answer.status}; check the user and the password")
         return answer
 
-    def _again(self, response: Response) -> bool:
-        """Whether this page is the login form again, and not a form of the application that asks for a password."""
+    def _knowing(self, form: LoginForm, url: str, action: str, *, in_place: bool = False) -> _Known:
+        names = frozenset(each.name for each in form.controls).intersection(self._fields)
+        return _Known(names, _bare(form.action), path(action), "" if in_place else path(url))
+
+    def _holds_form(self, response: Response, known: _Known | None) -> bool:
+        """Whether this page holds the login form, and not one of the application that asks for a password, too."""
         if b"password" not in (response.body or b"")[:LONGEST].lower():
             return False
-        seen = self._seen.actions
+        names = known.names if known is not None else set(self._fields)
         return any(
-            not form.passwords().isdisjoint(self._fields) and (not seen or _bare(form.action) in seen)
+            names.issubset(each.name for each in form.controls)
+            and (known is None or _same_action(form.action, response.url, known))
             for form in Page(response).login_forms()
         )
 
     def _leads_to_login(self, response: Response) -> bool:
+        login_page = self._login_page or (self._known.login_page if self._known is not None else "")
         url = target(response.url, response)
-        if not url or origin(url) != origin(response.url):
-            return False
-        return path(url) == path(self._login_page) if self._login_page else path(url) in self._seen.logins
-
-    def _learn(self, form: LoginForm, url: str) -> None:
-        seen = self._seen
-        self._seen = _Seen(seen.actions | {_bare(form.action)}, seen.logins | {path(url)})
-
-    def _unlearn(self, login: str) -> None:
-        """That page answers others things too, once somebody is signed in: to be sent there says nothing."""
-        seen = self._seen
-        self._seen = _Seen(seen.actions, seen.logins - {login})
+        return bool(login_page and url) and origin(url) == origin(response.url) and path(url) == path(login_page)
 
     def _failed(self, what: str) -> SignInFailed:
         return SignInFailed(f"{self!r}: {what}")
@@ -174,3 +175,18 @@ class Form(Proof):
 def _bare(action: str) -> str:
     """An action as it is the same on each page: without query, and without the id that Tomcat writes into it."""
     return action.strip().partition("?")[0].partition(";")[0]
+
+
+def _same_action(action: str, url: str, known: _Known) -> bool:
+    """Whether a form on the page at `url` is sent where the login form is.
+
+    One without an action is sent to its own page: it is the login form where that comes in the place of other pages.
+    """
+    if path(resolved(url, action)) == known.sent_to:
+        return True
+    return _bare(action) == known.action and (bool(known.action) or not known.login_page)
+
+
+def _in_place(page: str, answer: Response, trail: list[str]) -> bool:
+    """Whether the page at this path shows something else to who is signed in, so that to be sent there says nothing."""
+    return page in map(path, trail) or (path(answer.url) == page and answer.status == 200 and is_html(answer))

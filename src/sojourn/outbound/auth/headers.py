@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sojourn.errors import SettingError, SignInFailed
 from sojourn.outbound.auth.base import SigningIn
 from sojourn.outbound.auth.proof import Proof, checked_identity
-from sojourn.outbound.visiting.syntax import is_identity, is_token, is_value
+from sojourn.outbound.visiting.syntax import is_identity, is_token
 
 __all__ = ["Basic", "Bearer", "Given"]
 
@@ -92,8 +92,8 @@ class Given(Proof):
     value: str
 
     def __post_init__(self) -> None:
-        if not is_value(self.value):
-            raise SettingError("Authorization: give visible ASCII without line breaks")
+        if not self.value or not _writable(self.value):
+            raise SettingError("Authorization: give text without control characters, as a header can hold")
 
     @property
     def identity(self) -> str:

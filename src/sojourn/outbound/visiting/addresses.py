@@ -44,7 +44,12 @@ def path(url: str) -> str:
 
 def is_path(text: object) -> bool:
     """Whether it is an absolute path, with a query or without."""
-    return isinstance(text, str) and text.startswith("/") and bool(resolved("http://a", text)) and "#" not in text
+    return (
+        isinstance(text, str)
+        and text.startswith("/")
+        and origin(resolved("http://a", text)) == "http://a"
+        and "#" not in text
+    )
 
 
 def is_address(text: object) -> bool:
