@@ -9,8 +9,10 @@ import pytest
 
 from sojourn.testing import Behaviour, FakeBackend
 
-Start = Callable[[Behaviour], FakeBackend]
 Client = Callable[..., httpx2.Client]
+
+NOBODY = httpx2.Auth()
+"""Sends no credentials."""
 
 
 @pytest.fixture(scope="module")

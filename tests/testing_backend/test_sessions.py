@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.testing_backend.conftest import Client
+from tests.testing_backend.conftest import NOBODY, Client
 
 from sojourn.testing import Behaviour, FakeBackend
 
@@ -11,7 +11,7 @@ from sojourn.testing import Behaviour, FakeBackend
 def test_the_first_request_signs_in_and_the_others_are_in_its_session(backend: FakeBackend, client: Client) -> None:
     alice = client("alice")
     first = alice.get("/me")
-    alice.auth = None
+    alice.auth = NOBODY
     second = alice.get("/me")
 
     assert first.json() == second.json() == {"user": "alice", "session": 1}
@@ -48,7 +48,7 @@ def test_the_header_closes_the_session_after_its_last_request(backend: FakeBacke
     alice = client("alice")
     alice.get("/me")
     last = alice.get("/me", headers={"X-OS-Session-Keep-Alive": "false"})
-    alice.auth = None
+    alice.auth = NOBODY
 
     assert last.status_code == 200
     assert alice.get("/me").status_code == 401
@@ -59,7 +59,7 @@ def test_a_session_expires_when_it_is_idle(backend: FakeBackend, client: Client)
     backend.reset(Behaviour(idle=60))
     alice = client("alice")
     alice.get("/me")
-    alice.auth = None
+    alice.auth = NOBODY
     backend.advance(59)
     assert alice.get("/me").status_code == 200
     backend.advance(59)
@@ -91,7 +91,7 @@ def test_of_several_lines_the_last_is_the_session(backend: FakeBackend, client: 
     backend.reset(Behaviour(stale_cookies=2))
     alice = client("alice")
     lines = alice.get("/me").headers.get_list("set-cookie")
-    alice.auth = None
+    alice.auth = NOBODY
     assert len({line.partition("=")[0] for line in lines}) == 1
     assert len(set(lines)) == 3
     assert alice.get("/me").json() == {"user": "alice", "session": 1}
@@ -101,7 +101,7 @@ def test_without_its_companion_a_session_is_not_found(backend: FakeBackend, clie
     backend.reset(Behaviour(companions=("route",)))
     alice = client("alice")
     alice.get("/me")
-    alice.auth = None
+    alice.auth = NOBODY
     assert alice.get("/me").status_code == 200
     alice.cookies.delete("route")
     assert alice.get("/me").status_code == 401

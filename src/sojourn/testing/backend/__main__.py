@@ -29,7 +29,7 @@ def main() -> int:
             serve(behaviour, given.host, given.port, _tell_program if given.held else _tell_person, held=given.held)
         )
     except (Mistake, SettingError, msgspec.MsgspecError) as mistake:
-        sys.stderr.write(f"{mistake}\n")
+        sys.stderr.write(f"fake back end: {mistake}\n")
         return 2
     return 0
 

@@ -42,6 +42,7 @@ class FakeBackend(Control):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
+            process_group=0,  # a Ctrl-C in the terminal is for the tests, which end it
         )
         started = self._started(self.behaviour)
         super().__init__(started.control)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -14,8 +13,6 @@ from urllib.parse import parse_qsl
 __all__ = ["SAFE", "Answer", "Request", "json_answer", "text_answer"]
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
-
-_SPLIT = re.compile(r"(?:^|;)[ \t]*([^;]*?)[ \t]*(?=;|$)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +38,8 @@ class Request:
             name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
             if name == "cookie":
                 cookie_headers += 1
-                cookies += map(_pair, filter(None, _SPLIT.findall(value)))
+                pairs = (pair.strip(" \t") for pair in value.split(";"))
+                cookies += map(_pair, filter(None, pairs))
             else:
                 headers[name] = f"{headers[name]}, {value}" if name in headers else value
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))

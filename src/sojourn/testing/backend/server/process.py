@@ -7,18 +7,21 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from sojourn.cli.listener import listen, url_of
 from sojourn.cli.worker.server import Server
 from sojourn.testing.backend.behaviour import Behaviour
 from sojourn.testing.backend.server.app import App
 from sojourn.testing.backend.server.remote import PREFIX
+from sojourn.testing.backend.server.wire import Wire
 from sojourn.testing.backend.started import Started
 
 __all__ = ["serve"]
 
 _STDIN = 0
+_LOOPBACK = "127.0.0.1"
 
 
 async def serve(behaviour: Behaviour, host: str, port: int, tell: Callable[[Started], None], *, held: bool) -> None:
@@ -31,18 +34,30 @@ async def serve(behaviour: Behaviour, host: str, port: int, tell: Callable[[Star
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    with listen(host, port) as listener:
-        server = Server(listener.fileno())
+    async with _listening(behaviour.cookie_header, host, port) as (url, listener):
+        server = Server(listener)
         serving = asyncio.create_task(server.serve(app))
         await server.accepts()
         if held:
             threading.Thread(target=_follow_stdin, daemon=True).start()
-        url = url_of(listener)
         tell(Started(url=url, control=f"{url}{PREFIX}{key}/"))
         await stop.wait()
         app.service.faults.clear()  # what is held would be waited for
         server.stop()
         await serving
+
+
+@asynccontextmanager
+async def _listening(name: str, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
+    """Listen: the address for clients, and the socket of the server, which is the server's to close."""
+    public = listen(host, port)
+    url = url_of(public)
+    if name == "set-cookie":  # as the server writes it
+        yield url, public.detach()
+        return
+    inner = listen(_LOOPBACK, 0)
+    async with Wire(public, inner.getsockname(), name):
+        yield url, inner.detach()
 
 
 def _follow_stdin() -> None:
