@@ -19,6 +19,7 @@ from sojourn.outbound.jar.stored import Fact, Stored
 __all__ = ["Jar"]
 
 _MOST_HEADERS = 256
+_MOST_AT_ONCE = 1_000  # of one answer: the last ones, since 50 of a domain stay in any case
 
 
 class _Packed(msgspec.Struct, array_like=True):
@@ -99,6 +100,8 @@ class Jar:
         place = place_of(url)
         if place is None:
             return False
+        if len(set_cookies) > _MOST_AT_ONCE:
+            set_cookies = list(set_cookies)[-_MOST_AT_ONCE:]
         cookies = [cookie for each in set_cookies if (cookie := self._read(each, place, now)) is not None]
         if not cookies:
             return False

@@ -14,6 +14,7 @@ __all__ = ["Place", "default_path", "path_matches", "place_of"]
 _SECURE = {"https": True, "wss": True, "http": False, "ws": False}
 # RFC 3986 §3.2. No backslash: for some clients it ends the authority, so that they see another host.
 _AUTHORITY = re.compile(r"(?:[^\\]*@)?(\[[^\]]*\]|[^:\\@]*)(?::[0-9]*)?")
+_LONGEST = 1024  # of those that are remembered
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -29,10 +30,10 @@ class Place(NamedTuple):
 
 def place_of(url: str) -> Place | None:
     """Where a URL leads to, None where that is nowhere with cookies. A query does not matter, and costs nothing."""
-    return _place(url.partition("?")[0])
+    url = url.partition("?")[0]
+    return _remembered(url) if len(url) <= _LONGEST else _place(url)
 
 
-@lru_cache(maxsize=4096)
 def _place(url: str) -> Place | None:
     try:
         parts = urlsplit(url)
@@ -45,6 +46,9 @@ def _place(url: str) -> Place | None:
         return None
     path = parts.path if parts.path.isascii() else quote(parts.path, safe=_PRINTABLE, errors="surrogatepass")
     return Place(host, path or "/", secure or is_loopback(host))
+
+
+_remembered = lru_cache(maxsize=4096)(_place)
 
 
 def default_path(path: str) -> str:
