@@ -14,7 +14,10 @@ from sojourn.outbound.messages import Call, Steps
 from sojourn.outbound.negotiation import close, converse, once, vacate
 
 if TYPE_CHECKING:
+    from aiohttp import ClientSession
     from httpx2 import AsyncClient, Client
+    from requests import Session
+    from requests.adapters import HTTPAdapter
 
     from sojourn.outbound.backend import Backend
 
@@ -87,6 +90,22 @@ class Exchange:
         from sojourn.outbound.drivers.httpx2 import client
 
         return client(self, **options)
+
+    def aiohttp(self, **options: Any) -> ClientSession:
+        """A session of aiohttp, for this event loop.
+
+        `options`: as of `aiohttp.ClientSession`; a `connector` is what it sends by. A call with `middlewares` of its
+        own goes by these alone, and not through the exchange.
+        """
+        from sojourn.outbound.drivers.aiohttp import session
+
+        return session(self, **options)
+
+    def requests(self, *, adapter: HTTPAdapter | None = None) -> Session:
+        """A session of requests. `adapter`: what it sends by."""
+        from sojourn.outbound.drivers.requests import session
+
+        return session(self, adapter)
 
     async def __aenter__(self) -> AsyncClient:
         if self._async is None:

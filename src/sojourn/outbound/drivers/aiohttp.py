@@ -1,0 +1,225 @@
+"""Aiohttp: sessions of it whose calls go through an exchange. The back end's session is below them, in a middleware."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http.cookies import SimpleCookie
+from typing import TYPE_CHECKING, Any
+
+from sojourn.errors import SettingError
+from sojourn.outbound.driving import drive_async
+from sojourn.outbound.messages import Call, Request, Response, Send
+
+try:
+    import aiohttp
+    from aiohttp import payload
+    from multidict import CIMultiDict, CIMultiDictProxy
+except ModuleNotFoundError:  # pragma: no cover - the tests have it
+    raise SettingError("this exchange needs aiohttp: pip install aiohttp") from None
+
+if TYPE_CHECKING:
+    from aiohttp.client import ClientTimeout
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+
+    from sojourn.outbound.exchange import Exchange
+
+__all__ = ["Connections", "Connector", "session"]
+
+
+def session(exchange: Exchange, **options: Any) -> aiohttp.ClientSession:
+    """A session of `exchange`. `options`: as of `aiohttp.ClientSession`; a `connector` is what it sends by."""
+    connector = Connector(
+        exchange,
+        options.pop("connector", None),
+        owner=options.pop("connector_owner", True),
+        how={name: options[name] for name in ("proxy", "proxy_headers") if name in options},
+    )
+    if "cookies" not in options:  # they are put into the session's own jar
+        options.setdefault("cookie_jar", aiohttp.DummyCookieJar())
+    middlewares = (*options.pop("middlewares", ()), connector.middleware)
+    return aiohttp.ClientSession(exchange.backend.rules.url, connector=connector, middlewares=middlewares, **options)
+
+
+class Connections:
+    """The connections of an event loop."""
+
+    def __init__(self, connector: aiohttp.BaseConnector | None = None, *, owner: bool = True) -> None:
+        """`connector`: by which it goes. `owner`: whether that is closed, too."""
+        self.connector = connector or aiohttp.TCPConnector()
+        self._session = aiohttp.ClientSession(
+            connector=self.connector, connector_owner=owner, cookie_jar=aiohttp.DummyCookieJar()
+        )
+
+    async def ask(self, request: Request, **how: Any) -> Response:
+        """Send a request of a negotiation's own. `how`: as of `ClientSession.request`."""
+        async with self._session.request(
+            request.method,
+            request.url,
+            headers=request.headers,
+            data=request.body or None,
+            allow_redirects=False,
+            **how,
+        ) as response:
+            return _answer(response, request.url, await response.read())
+
+    async def aclose(self) -> None:
+        """Close them."""
+        await self._session.close()
+
+
+class Connector(aiohttp.BaseConnector):
+    """What a session sends by: closing it ends the session's part of the exchange."""
+
+    def __init__(
+        self, exchange: Exchange, connector: aiohttp.BaseConnector | None, *, owner: bool, how: dict[str, Any]
+    ) -> None:
+        """`connector`: by which it goes; else connections that the back end may keep.
+
+        `owner`: whether that is closed, too. `how`: what is asked for at the end is sent, as of
+        `ClientSession.request`.
+        """
+        super().__init__()
+        exchange.open()
+        self._exchange = exchange
+        self._how = how
+        if connector is None:
+            self._line, self._own = exchange.backend.lines.open_async(Connections)
+        else:
+            self._line, self._own = Connections(connector, owner=owner), True
+        self.allowed_protocol_schema_set = self._line.connector.allowed_protocol_schema_set
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: ClientTimeout,  # noqa: ASYNC109 - aiohttp's own
+    ) -> Connection:
+        """A connection, of those below."""
+        return await self._line.connector.connect(req, traces, timeout)
+
+    async def middleware(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """A call, through the exchange."""
+        url = str(request.url)
+        hands = _Hands(self._line, request, handler, url)
+        try:
+            await drive_async(self._exchange.steps(_call(request, url)), hands)
+        except BaseException:
+            hands.discard()
+            raise
+        return hands.result()
+
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        """As of `aiohttp.BaseConnector`."""
+        if self.closed:
+            return
+        await super().close(abort_ssl=abort_ssl)
+        try:
+            await drive_async(self._exchange.closing(), _Asking(self._line, self._how))
+        finally:
+            if self._own:
+                await self._line.aclose()
+
+
+class _Asking:
+    """Asks by connections, in the way of one session."""
+
+    __slots__ = ("_how", "_line")
+
+    def __init__(self, line: Connections, how: dict[str, Any]) -> None:
+        self._line = line
+        self._how = how
+
+    async def ask(self, request: Request) -> Response:
+        return await self._line.ask(request, **self._how)
+
+
+class _Hands:
+    """At work on one call."""
+
+    __slots__ = ("_handler", "_line", "_request", "_response", "_url")
+
+    def __init__(
+        self, line: Connections, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType, url: str
+    ) -> None:
+        self._line = line
+        self._request = request
+        self._handler = handler
+        self._url = url
+        self._response: aiohttp.ClientResponse | None = None
+
+    async def send(self, step: Send) -> Response:
+        self.discard()
+        headers = self._request.headers
+        given = [(name, value) for name in step.headers for value in headers.popall(name, ())]
+        for name, value in step.headers.items():
+            if value is not None:
+                headers[name] = value
+        try:
+            response = self._response = await self._handler(self._request)
+        finally:  # the application sees these headers by what it gets, and they are secret
+            for name in step.headers:
+                headers.popall(name, None)
+            for name, value in given:
+                headers.add(name, value)
+        answer = _answer(response, self._url)
+        if step.reads is not None and step.reads(answer):
+            answer.body = await response.read()
+        return answer
+
+    async def ask(self, request: Request) -> Response:
+        of = self._request
+        return await self._line.ask(
+            request, ssl=of.ssl, server_hostname=of.server_hostname, proxy=of.proxy, proxy_headers=of.proxy_headers
+        )
+
+    def result(self) -> aiohttp.ClientResponse:
+        if self._response is None:
+            raise RuntimeError("a negotiation ended without sending the call")
+        return _without_cookies(self._response)
+
+    def discard(self) -> None:
+        if self._response is not None:
+            self._response.release()
+
+
+def _call(request: aiohttp.ClientRequest, url: str) -> Call:
+    headers = request.headers
+
+    def fields(name: str) -> Sequence[str]:
+        return headers.getall(name, ())
+
+    body = request.body
+    return Call(method=request.method, url=url, fields=fields, replayable=body == b"" or _replayable(body))
+
+
+def _replayable(body: Any) -> bool:
+    """Whether a body is there for a second time: bytes, files, and what is made of them."""
+    if isinstance(body, payload.BytesPayload | payload.BytesIOPayload):
+        return True
+    if isinstance(body, aiohttp.MultipartWriter):
+        return all(_replayable(part) for part, *_ in body)
+    return isinstance(body, payload.IOBasePayload) and body.size is not None
+
+
+def _answer(response: aiohttp.ClientResponse, url: str, body: bytes | None = None) -> Response:
+    headers = response.headers
+
+    def fields(name: str) -> Sequence[str]:
+        return headers.getall(name, ())
+
+    return Response(response.status, url, fields, body)
+
+
+def _without_cookies(response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
+    """They are the session's, and not for the application. No method of aiohttp's takes a header off an answer."""
+    if "Set-Cookie" in response.headers:
+        response.cookies = SimpleCookie()
+        headers = CIMultiDict(response.headers)
+        del headers["Set-Cookie"]
+        response._headers = CIMultiDictProxy(headers)  # noqa: SLF001
+        response._raw_headers = tuple(pair for pair in response._raw_headers if pair[0].lower() != b"set-cookie")  # noqa: SLF001
+        response._cache.pop("headers", None)  # noqa: SLF001
+    return response

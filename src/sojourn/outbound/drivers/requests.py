@@ -1,0 +1,230 @@
+"""Requests: sessions of it whose calls go through an exchange. The back end's session is below them, in an adapter."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import threading
+from typing import IO, TYPE_CHECKING, Any, cast
+from urllib.parse import urljoin
+
+from sojourn.errors import SettingError
+from sojourn.outbound.driving import drive
+from sojourn.outbound.messages import Call, Request, Response, Send
+
+try:
+    import requests
+    import requests.adapters
+except ModuleNotFoundError:  # pragma: no cover - the tests have it
+    raise SettingError("this exchange needs requests: pip install requests") from None
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sojourn.outbound.exchange import Exchange
+
+__all__ = ["Adapter", "Connections", "Session", "session"]
+
+_MOST_IDLE = 100  # connections that are kept: as many as httpx2 and aiohttp use at once
+
+
+def session(exchange: Exchange, adapter: requests.adapters.HTTPAdapter | None = None) -> requests.Session:
+    """A session of `exchange`. `adapter`: by which it goes."""
+    return Session(exchange.backend.rules.url, Adapter(exchange, adapter))
+
+
+class Connections:
+    """The connections of clients that wait."""
+
+    def __init__(self, adapter: requests.adapters.HTTPAdapter | None = None) -> None:
+        """`adapter`: by which it goes."""
+        self.adapter = adapter or requests.adapters.HTTPAdapter(pool_maxsize=_MOST_IDLE)
+
+    def ask(self, request: Request, **how: Any) -> Response:
+        """Send a request of a negotiation's own. `how`: as of `HTTPAdapter.send`."""
+        prepared = requests.Request(request.method, request.url, dict(request.headers), data=request.body).prepare()
+        with contextlib.closing(self.adapter.send(prepared, **how)) as response:
+            return _answer(response, request.url, response.content)
+
+    def close(self) -> None:
+        """Close them."""
+        self.adapter.close()
+
+
+class Adapter(requests.adapters.BaseAdapter):
+    """What a session sends by: closing it ends the session's part of the exchange."""
+
+    def __init__(self, exchange: Exchange, adapter: requests.adapters.HTTPAdapter | None = None) -> None:
+        """`adapter`: by which it goes; else connections that the back end may keep."""
+        super().__init__()
+        exchange.open()
+        self._exchange = exchange
+        self._open = True
+        self._lock = threading.Lock()
+        if adapter is None:
+            self._line, self._own = exchange.backend.lines.open(Connections)
+        else:
+            self._line, self._own = Connections(adapter), True
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **how: Any) -> requests.Response:
+        """As of `HTTPAdapter.send`."""
+        how.update(zip(("stream", "timeout", "verify", "cert", "proxies"), args, strict=False))
+        hands = _Hands(self._line, request, how)
+        try:
+            drive(self._exchange.steps(_call(request)), hands)
+        except BaseException:
+            hands.discard()
+            raise
+        response = hands.result()
+        response.request = request
+        response.connection = self  # type: ignore[assignment] # whoever answers a challenge sends by it
+        return response
+
+    def close(self, **how: Any) -> None:
+        """`how`: what is asked for at the end is sent, as of `HTTPAdapter.send`. May be called again."""
+        with self._lock:
+            was_open, self._open = self._open, False
+        if not was_open:
+            return
+        try:
+            drive(self._exchange.closing(), _Asking(self._line, how))
+        finally:
+            if self._own:
+                self._line.close()
+
+
+class Session(requests.Session):
+    """A session of requests for one back end."""
+
+    def __init__(self, url: str, adapter: Adapter) -> None:
+        """`url`: what others are relative to. `adapter`: for all that is http."""
+        super().__init__()
+        self._url = url
+        self._adapter = adapter
+        self.auth = _unchanged  # else requests looks for credentials in ~/.netrc
+        self.mount("http://", adapter)
+        self.mount("https://", adapter)
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """As ever, but its URL may be relative."""
+        request = copy.copy(request)
+        request.url = urljoin(self._url, request.url)
+        return super().prepare_request(request)
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """As ever, but without ~/.netrc."""
+        headers = prepared_request.headers
+        if "Authorization" in headers and self.should_strip_auth(response.request.url, prepared_request.url):  # type: ignore[no-untyped-call]
+            del headers["Authorization"]
+
+    def close(self) -> None:
+        """Close all of it, and end its part of the exchange."""
+        how = self.merge_environment_settings(self._url, {}, None, None, None)
+        try:
+            self._adapter.close(**how)
+        finally:
+            super().close()
+
+
+class _Asking:
+    """Asks by connections, in the way of one call or one session."""
+
+    __slots__ = ("how", "line")
+
+    def __init__(self, line: Connections, how: dict[str, Any]) -> None:
+        self.line = line
+        self.how = how
+
+    def ask(self, request: Request) -> Response:
+        return self.line.ask(request, **{**self.how, "stream": False})
+
+
+class _Hands(_Asking):
+    """At work on one call."""
+
+    __slots__ = ("_request", "_response", "_start")
+
+    def __init__(self, line: Connections, request: requests.PreparedRequest, how: dict[str, Any]) -> None:
+        super().__init__(line, how)
+        self._request = request
+        self._response: requests.Response | None = None
+        self._start = _position(request.body)
+
+    def send(self, step: Send) -> Response:
+        if self._response is not None:
+            self.discard()
+            if self._start is not None:
+                cast("IO[bytes]", self._request.body).seek(self._start)
+        response = self._response = self.line.adapter.send(_with(self._request, step), **self.how)
+        answer = _answer(response, str(self._request.url))
+        if step.reads is not None and step.reads(answer):
+            answer.body = response.content
+        return answer
+
+    def result(self) -> requests.Response:
+        if self._response is None:
+            raise RuntimeError("a negotiation ended without sending the call")
+        return _without_cookies(self._response)
+
+    def discard(self) -> None:
+        if self._response is not None:
+            self._response.close()
+
+
+def _call(request: requests.PreparedRequest) -> Call:
+    body = request.body
+
+    def fields(name: str) -> Sequence[str]:
+        value = request.headers.get(name)
+        return () if value is None else (_text(value),)
+
+    return Call(
+        method=str(request.method),
+        url=str(request.url),
+        fields=fields,
+        replayable=body is None or isinstance(body, str | bytes) or _position(body) is not None,
+    )
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("latin-1")
+
+
+def _position(body: Any) -> int | None:
+    """Where a file begins that can be read once more; None for what is none."""
+    try:
+        return body.tell() if body.seekable() else None
+    except (AttributeError, OSError):
+        return None
+
+
+def _with(request: requests.PreparedRequest, step: Send) -> requests.PreparedRequest:
+    """A request that can be sent while the application's own stays as it is, without anything secret in it."""
+    sent = copy.copy(request)
+    sent.headers = request.headers.copy()
+    for name, value in step.headers.items():
+        if value is None:
+            sent.headers.pop(name, None)
+        else:
+            sent.headers[name] = value
+    return sent
+
+
+def _answer(response: requests.Response, url: str, body: bytes | None = None) -> Response:
+    return Response(response.status_code, url, response.raw.headers.getlist, body)
+
+
+def _without_cookies(response: requests.Response) -> requests.Response:
+    """They are the session's, and not for the jars of requests, which read them where they came in."""
+    raw = response.raw
+    if "set-cookie" in raw.headers:
+        del raw.headers["set-cookie"]
+        if (original := raw._original_response) is not None:  # noqa: SLF001 - what requests reads them of, too
+            del original.msg["set-cookie"]
+        del response.headers["set-cookie"]
+        response.cookies.clear()
+    return response
