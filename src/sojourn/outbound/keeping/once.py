@@ -46,7 +46,7 @@ class Once(Generic[T]):
     def drop(self, value: T) -> bool:
         """Hold that value no longer; False where it is another one by now."""
         with self._lock:
-            if self.value is not value:
+            if self.value != value:  # a token may have come once more
                 return False
             self.value = None
             return True

@@ -55,7 +55,7 @@ class Attempt:
         answer: Response = yield from self.send(call, token=token, last=last)
         if token and csrf is not None and csrf.refuses(answer):
             self.session.token.drop(token)
-            newer = yield from self._token(csrf, call)
+            newer = yield from self._token(csrf, call, stale=token)
             if newer not in ("", token) and call.replayable:
                 answer = yield from self.send(call, token=newer, last=last)
         return answer
@@ -124,13 +124,13 @@ class Attempt:
         if not self._credentials:
             self._begin()
 
-    def _token(self, csrf: Csrf, call: Call) -> Generator[Any, Any, str]:
+    def _token(self, csrf: Csrf, call: Call, *, stale: str | None = None) -> Generator[Any, Any, str]:
         """The token of the session, fetched if it has none; empty where the back end gives none."""
         got = yield from self.session.token.get()
         if not isinstance(got, Claim):
             return got
         try:
-            steps = csrf.fetch(self.rules.url, call, self._cookies(call))
+            steps = csrf.fetch(self.rules.url, call, self._cookies(call), stale)
             token = yield from self._play(steps, self._credentials, refusable=True)
             got.use(token or "")
         finally:
