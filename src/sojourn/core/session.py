@@ -47,7 +47,7 @@ class Session(Dated):
     _next_id: SessionId | None = None
     _owed_id: SessionId | None = None
     _unreadable: str | None = None
-    _strange = False
+    _strange = ""  # why nobody may use it
     lifetime: Lifetime | None = None
     """How long it lives from now on; None: as long as all others, and no end that was put off comes nearer."""
     right: Right | None = None
@@ -197,9 +197,13 @@ class Session(Dated):
         self._principal = principal
         self._renew = self._record is not None
 
-    def estrange(self) -> None:
-        """Refuse every use: what the request came with is somebody else's."""
-        self._strange = True
+    def estrange(self, why: str = _NOT_OWNER) -> None:
+        """Refuse every use: what the request came with is somebody else's, or may be."""
+        self._strange = why
+
+    def accept(self) -> None:
+        """Allow its use: it is known by now whose the request is."""
+        self._strange = ""
 
     def rebind(self) -> None:
         """Tell the visitor the id that came, with the route of this node."""
@@ -369,7 +373,7 @@ class Session(Dated):
     def _look(self) -> None:
         self._looked = True
         if self._strange:
-            raise self.refusal(_NOT_OWNER)
+            raise self.refusal(self._strange)
         if self._ended:
             raise SessionEnded(f"session {self.ref} has ended; the visitor's next request begins a new one")
         if self._stage is Stage.CLOSED:

@@ -16,7 +16,7 @@ from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.tracking.request import Request, RequestDefaults
 from sojourn.inbound.tracking.rewriting import Parameters, Rewriting
 
-__all__ = ["SessionMiddleware", "request_of"]
+__all__ = ["SessionMiddleware", "identify", "request_of"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -25,6 +25,9 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+
+_UNIDENTIFIED = "sojourn.unidentified"  # in the scope, until it is told whose the connection is: its visit
+_USER = "sojourn.user"
 
 SWITCHING = 101  # RFC 9110 §15.2.2: what accepts a WebSocket
 INTERNAL_ERROR = 1011  # RFC 6455 §7.4.1: the server cannot fulfil the request
@@ -37,21 +40,25 @@ class SessionMiddleware:
     stored when it returns. Put it outside of everything that uses the session.
     """
 
-    def __init__(self, app: Application, sessions: Sessions, *, patience: float = math.inf) -> None:
+    def __init__(
+        self, app: Application, sessions: Sessions, *, patience: float = math.inf, identifies: bool = False
+    ) -> None:
         """`app`: any ASGI application. `sessions`: shared with whoever else needs it.
 
-        `patience`: seconds for which a start may be put off while the store is away.
+        `patience`: seconds for which a start may be put off while the store is away. `identifies`: whether `app` finds
+        out itself whose a connection is, and calls `identify`; nobody can use the session before, where that matters.
         """
         self.app = app
         self.sessions = sessions
         self._patience = patience
+        self._waits = identifies and sessions.identified
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] not in ("http", "websocket"):
             await self._lifespan(scope, receive, send)
             return
-        answer = _Answer(self.sessions, scope, receive, send)
+        answer = _Answer(self.sessions, scope, receive, send, waits=self._waits)
         try:
             if not answer.recall():
                 await answer.open()
@@ -63,7 +70,7 @@ class SessionMiddleware:
             skipped = session.stage is Stage.SKIPPED and session.track is None
             receive = answer.receive if answer.lasting and not skipped else receive
             await self.app(scope, receive, send if skipped else answer.send)
-            if scope.get("session") is not session:
+            if scope.get("session") is not answer.session:
                 layers.inside(scope.get("session"))
             if not answer.over:
                 await answer.finish(failed=False)
@@ -96,6 +103,18 @@ class SessionMiddleware:
         await self.app(scope, receive, sending)
 
 
+async def identify(scope: Scope, user: str | None) -> None:
+    """Say whose a connection is, None for nobody's. The session that it may have is in `scope["session"]` then.
+
+    Does nothing where `SessionMiddleware` does not wait for it.
+    """
+    answer: Visit | None = scope.pop(_UNIDENTIFIED, None)
+    if answer is not None:
+        scope[_USER] = user
+        await answer.identify()
+        scope["session"] = answer.session
+
+
 class _Request(RequestDefaults):
     """A connection, as far as sessions look at it."""
 
@@ -117,7 +136,13 @@ class _Request(RequestDefaults):
         return [value for each, value in self._scope["headers"] if each == name]
 
     @property
+    def told_later(self) -> bool:
+        return _UNIDENTIFIED in self._scope
+
+    @property
     def user(self) -> str | None:
+        if _USER in self._scope:
+            return self._scope[_USER]  # type: ignore[no-any-return]
         user = self._scope.get("user")  # as Starlette's AuthenticationMiddleware leaves it
         if user is None or not user.is_authenticated:
             return None
@@ -183,8 +208,10 @@ def _tells_events(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 class _Answer(Visit):
     """The answer to one request, on its way out through the session's commit."""
 
-    def __init__(self, sessions: Sessions, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, sessions: Sessions, scope: Scope, receive: Receive, send: Send, *, waits: bool) -> None:
         super().__init__(sessions, request_of(scope, sessions))
+        if waits:
+            scope[_UNIDENTIFIED] = self
         if "session" in scope:
             layers.outside(scope["session"])
         self.lasting = scope["type"] == "websocket"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, NoReturn
+from uuid import UUID
 
 import litestar.middleware.session
 from litestar import Litestar
@@ -18,9 +19,9 @@ from litestar.utils.scope.state import ScopeState
 
 from sojourn import errors
 from sojourn.core.session import Session
-from sojourn.errors import SojournError
+from sojourn.errors import SettingError, SojournError
 from sojourn.inbound.answers.refusals import FAULT
-from sojourn.inbound.asgi import SessionMiddleware
+from sojourn.inbound.asgi import SessionMiddleware, identify
 from sojourn.inbound.sessions import Sessions
 
 __all__ = ["SessionConfig"]
@@ -31,6 +32,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _FAILED = "sojourn.failed"  # in `scope`: that the handler of a WebSocket raised
+_OURS = "sojourn.session"  # in `scope`: the session
 _LEFT = "sojourn.left"  # in `scope`: that the visitor has closed the socket
 _STARTS = ("http.response.start", "websocket.accept")
 
@@ -61,6 +63,9 @@ class SessionConfig(InitPlugin, BaseBackendConfig[Any]):
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """As Litestar's plugins."""
         app_config.middleware.insert(0, self.middleware)
+        if self.sessions.identified:
+            admitting: Any = _Admission
+            app_config.middleware.append(admitting)  # within what authenticates
         handlers = app_config.exception_handlers
         # What the application does not answer is answered outside of it, and nothing is stored.
         app_config.exception_handlers = {
@@ -86,7 +91,7 @@ class SessionConfig(InitPlugin, BaseBackendConfig[Any]):
         handler: Any = app.asgi_handler
         if self.sessions.rewriting is not None and not isinstance(handler, SessionMiddleware):
             # Before the application routes by the URL; once, however often it is started.
-            app.asgi_handler = SessionMiddleware(handler, self.sessions)  # type: ignore[assignment]
+            app.asgi_handler = SessionMiddleware(handler, self.sessions, identifies=True)  # type: ignore[assignment]
 
 
 class _Layer(litestar.middleware.session.SessionMiddleware[Any]):
@@ -96,7 +101,7 @@ class _Layer(litestar.middleware.session.SessionMiddleware[Any]):
         super().__init__(app, backend)
         self._app: Any = app
         self._sessions = backend.sessions
-        self._outer = SessionMiddleware(self._serve, backend.sessions)
+        self._outer = SessionMiddleware(self._serve, backend.sessions, identifies=True)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection, unless another layer has given it its session."""
@@ -106,21 +111,46 @@ class _Layer(litestar.middleware.session.SessionMiddleware[Any]):
         await self._outer(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        session: Session = scope["session"]
-        ScopeState.from_scope(scope).session_id = _id_of(session)  # type: ignore[arg-type]  # `get_session_id()`
+        _begin(scope)
 
         async def sending(message: Message) -> None:
             if message["type"] in _STARTS:
-                _settle(scope, session)
+                _settle(scope)
             if _LEFT not in scope:  # or the server would tell of a failure, when Litestar closes what is closed
                 await send(message)
 
         try:
             await self._app(scope, receive, sending)
         finally:
-            _settle(scope, session)
+            _settle(scope)
         if _FAILED in scope and not self._sessions.stores(failed=True):
-            session.revert()
+            scope["session"].revert()
+
+
+class _Admission:
+    """The middleware that knows whose a connection is, since another has authenticated it."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        await identify(scope, _user_of(scope))
+        _begin(scope)
+        await self._app(scope, receive, send)
+
+
+def _user_of(scope: Scope) -> str | None:
+    """Whose a connection is by `scope["auth"]`, where that is a token, or by `scope["user"]`; None: nobody's."""
+    user, subject = scope.get("user"), getattr(scope.get("auth"), "sub", None)
+    if user is None and subject is None:
+        return None
+    who = next(
+        (each for each in (subject, user, getattr(user, "id", None)) if isinstance(each, str | int | UUID)), None
+    )
+    if who is None:
+        raise SettingError(f"identity=…: a {type(user).__name__} tells nobody apart; give it an id, or the token a sub")
+    return str(who)
 
 
 async def _note(error: Exception, scope: Any) -> None:
@@ -134,9 +164,15 @@ def _id_of(session: Session) -> str:
     return (session.given if session.given and session.record is not None else session.next_id()).secret
 
 
-def _settle(scope: Scope, session: Session) -> None:
+def _begin(scope: Scope) -> None:
+    """Have `request.get_session_id()` tell the id, and know the session by whatever is put in its place."""
+    session = scope[_OURS] = scope["session"]
+    ScopeState.from_scope(scope).session_id = _id_of(session)  # type: ignore[arg-type]
+
+
+def _settle(scope: Scope) -> None:
     """Do with the session what `request.set_session(…)` and `request.clear_session()` did with `scope`."""
-    instead = scope["session"]
+    instead, session = scope["session"], scope[_OURS]
     scope["session"] = session
     if instead is session:
         return

@@ -12,6 +12,7 @@ from sojourn.core import events
 from sojourn.core.cookies import Cookie
 from sojourn.core.events import Listener
 from sojourn.core.lifetime import Clock, Lifetime
+from sojourn.core.listeners import Listeners
 from sojourn.core.outcome import Outcome
 from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
@@ -30,7 +31,6 @@ from sojourn.inbound.keeping.rules import (
     near_of,
 )
 from sojourn.inbound.lasting import Attending, Sockets
-from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.moving import Predecessor
 from sojourn.inbound.moving.takeover import Takeover
 from sojourn.inbound.opening.fitting import Fitting
@@ -123,7 +123,8 @@ class Sessions(Opening, Searching, Fitting):
         - `principal`: the attribute by which the application itself knows who is signed in, such as `"user_id"`: the
           principal of the session follows it. None: what the framework's side follows, or nothing but what is assigned.
         - `identity`: tells whose a request is, where that is known before the application runs: `"request"` for what
-          the server or a layer outside says (`REMOTE_USER`, Starlette's `scope["user"]`), or a function of a `Request`.
+          the server or a layer outside says (`REMOTE_USER`, Starlette's `scope["user"]`), or BlackSheep or Litestar
+          when it has authenticated the visitor; or a function of a `Request`.
           A principal's session is then refused to everybody else's requests, with `NotOwner`; a session of nobody
           becomes theirs. See `Session.own` for what the application finds out itself.
         - `strangers`: what such a request gets: `"refuse"`, or `"end"`, which ends the session and begins another.

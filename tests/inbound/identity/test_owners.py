@@ -115,6 +115,13 @@ async def test_a_stranger_cannot_end_it_nor_write_to_it(make: Make) -> None:
     assert len(await sessions.find()) == 1
 
 
+async def test_what_a_stranger_begins_in_its_place_is_theirs_at_once(make: Make) -> None:
+    visitor = Visitor(sessions := make(identity="request", strangers="end"))
+    await visitor.ask(sets(n=1), **user("alice"))
+    await visitor.ask(sets(mine=True), **user("bob"))
+    assert [record.principal for record in await sessions.find()] == ["bob"]
+
+
 @pytest.mark.parametrize("stranger", [None, "bob"])
 async def test_where_strangers_end_it_both_begin_anew(make: Make, stranger: str | None) -> None:
     visitor = Visitor(sessions := make(identity="request", strangers="end"))

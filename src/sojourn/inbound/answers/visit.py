@@ -61,6 +61,10 @@ class Visit:
         if keeper is not None:
             self.session.kept_by(keeper)
 
+    async def identify(self) -> None:
+        """The request knows by now whose it is: have the session that it may have."""
+        self.session = await self.sessions.identify(self.session, self.request)
+
     def passes(self) -> bool:
         """Whether the answer can start, with the headers of `passed`: nothing is to be stored."""
         session = self.session

@@ -9,11 +9,11 @@ from sojourn.core import events
 from sojourn.core.cookies import Cookie
 from sojourn.core.ids import SessionId
 from sojourn.core.lifetime import Clock
+from sojourn.core.listeners import Listeners
 from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
 from sojourn.inbound.ending import Endings, Sweeper
 from sojourn.inbound.keeping.keeper import Keeper
-from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.moving.takeover import Takeover
 from sojourn.inbound.opening.owners import Owners
 from sojourn.inbound.tracking.cookies import CookieTracking
@@ -98,7 +98,14 @@ class Opening:
         session = await (self._found(request) if self._ways is None else self._found_by(self._ways, request))
         if self._owners is None or self._owners.admit(session, request):
             return session
-        return await self._instead(session, self._owners)
+        return await self._instead(session, request, self._owners)
+
+    async def identify(self, session: Session, request: Request) -> Session:
+        """The session that a request may have of which it is known only now whose it is."""
+        session.accept()
+        if self._owners is None or session.stage is Stage.SKIPPED or self._owners.admit(session, request):
+            return session
+        return await self._instead(session, request, self._owners)
 
     async def _found(self, request: Request) -> Session:
         ids, told = self._tracking.read(request.cookies)
@@ -120,7 +127,7 @@ class Opening:
             self._listeners.tell(events.SessionAbsent(ref="", app=self._app))
         return self._kind(None, self._clock(), self.keeper, given=first)
 
-    async def _instead(self, session: Session, owners: Owners) -> Session:
+    async def _instead(self, session: Session, request: Request, owners: Owners) -> Session:
         """What a stranger gets instead of `session`."""
         self.close_session(session)
         if self._listeners:
@@ -131,6 +138,7 @@ class Opening:
         stranger.track = track
         if owners.ends and session.record is not None:
             await self._endings.end(session.record, "revoked")
+            owners.admit(stranger, request)
         else:
             stranger.estrange()
         return stranger

@@ -16,6 +16,8 @@ Identity = Callable[[Request], str | None]
 
 Strangers = Literal["refuse", "end"]
 
+_UNKNOWN = "it is not known yet whose this request is; use the session where its visitor has been authenticated"
+
 
 class Owners:
     """Who may have which session, by the rules of WebSphere's security integration.
@@ -33,7 +35,13 @@ class Owners:
         self.ends = ends
 
     def admit(self, session: Session, request: Request) -> bool:
-        """Whether the request may have `session`; if so, and it is nobody's, it is theirs from now on."""
+        """Whether the request may have `session`; if so, and it is nobody's, it is theirs from now on.
+
+        Where that is told later, all are admitted, and may not use it until then.
+        """
+        if request.told_later:
+            session.estrange(_UNKNOWN)
+            return True
         who, owner = self._identity(request), session.signed_in
         if owner is None:
             if who is not None:

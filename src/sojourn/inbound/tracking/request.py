@@ -36,6 +36,11 @@ class Request(Protocol):
         ...
 
     @property
+    def told_later(self) -> bool:
+        """Whether the application finds out itself whose it is, so that the session waits for that."""
+        ...
+
+    @property
     def parameters(self) -> Sequence[tuple[str, str]]:
         """What `Rewriting.take_out` found in the path, before the application routed by it."""
         ...
@@ -70,6 +75,11 @@ class RequestDefaults:
     def user(self) -> str | None:
         """As `Request`."""
         return None
+
+    @property
+    def told_later(self) -> bool:
+        """As `Request`."""
+        return False
 
     @property
     def parameters(self) -> Sequence[tuple[str, str]]:
