@@ -11,10 +11,10 @@ from typing import Protocol
 
 from sojourn.core.events import Reason, SessionEnded
 from sojourn.core.lifetime import Clock
+from sojourn.core.listeners import Listeners
 from sojourn.core.record import Record
 from sojourn.errors import OutcomeUnknown, StoreError
 from sojourn.inbound.doubt import ask_again
-from sojourn.inbound.listeners import Listeners
 from sojourn.store.base import Ending, Lists, Query, Store, Sweeps, power
 
 __all__ = ["LEASE", "Endings"]

@@ -12,6 +12,7 @@ import msgspec
 
 from sojourn.core import codec, events
 from sojourn.core.keeper import Right
+from sojourn.core.listeners import Listeners
 from sojourn.core.merge import Changes, contradictions, refuse_contradictions
 from sojourn.core.outcome import Outcome, Use, conclude
 from sojourn.core.record import Record
@@ -33,7 +34,6 @@ from sojourn.inbound.keeping.predecessors import Predecessors
 from sojourn.inbound.keeping.rules import Rules
 from sojourn.inbound.keeping.touches import Touches
 from sojourn.inbound.keeping.turns import Turn, Turns
-from sojourn.inbound.listeners import Listeners
 from sojourn.store.base import Admits, Ending, Moves, Opens, Store, power
 from sojourn.store.stack import is_remote
 

@@ -13,10 +13,10 @@ import msgspec
 from sojourn.core import codec, cookies, events
 from sojourn.core.cookies import Cookie
 from sojourn.core.ids import SessionId, new_ref
+from sojourn.core.listeners import Listeners
 from sojourn.core.record import Record, is_text, told_by
 from sojourn.errors import Conflict, Gone, NotStorable, SettingError, SojournError, StoreUnavailable
 from sojourn.inbound.keeping.rules import Rules
-from sojourn.inbound.listeners import Listeners
 from sojourn.inbound.moving.predecessor import Found, Predecessor
 from sojourn.store.base import Moves, Store, power
 
