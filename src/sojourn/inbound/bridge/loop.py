@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 from weakref import WeakMethod
 
 from sojourn.errors import SettingError
-from sojourn.inbound.bridge.surroundings import check
+from sojourn.inbound.bridge.surroundings import check, check_fork
 
 __all__ = ["at_exit", "wait"]
 
@@ -93,11 +93,12 @@ class _Call(Generic[T]):
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _thread: threading.Thread | None = None
+_process = 0  # that of the thread
 _last: list[WeakMethod[Callable[[], Coroutine[Any, Any, None]]]] = []
 
 
 def _begun() -> asyncio.AbstractEventLoop:
-    global _loop, _thread  # noqa: PLW0603 - there is one of it in a process, and that is the point
+    global _loop, _process, _thread  # noqa: PLW0603 - there is one of it in a process, and that is the point
     if _loop is None:
         with _lock:
             if _loop is None:
@@ -107,7 +108,9 @@ def _begun() -> asyncio.AbstractEventLoop:
                 _thread.start()
                 # Also where multiprocessing ends a process without `atexit`.
                 Finalize(None, _finish, args=(os.getpid(),), exitpriority=100)
+                _process = os.getpid()
                 _loop = loop
+    check_fork(_process)
     if _thread is threading.current_thread():
         raise SettingError("wait(…) was called in the event loop of the bridge, as listeners are; use await there")
     return _loop

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
 from sojourn.errors import SettingError
 
-__all__ = ["check"]
+__all__ = ["check", "check_fork"]
 
 
 def check() -> None:
@@ -21,8 +22,17 @@ def check() -> None:
                 "as in gunicorn --worker-class gthread --threads 8"
             )
     uwsgi: Any = sys.modules.get("uwsgi")  # there only within its own processes
-    if uwsgi is not None and not {"enable-threads", "threads"} & {_text(name) for name in uwsgi.opt}:
+    if uwsgi is not None and not uwsgi.has_threads:  # since 2.0.30 it always has
         raise SettingError("uWSGI runs no threads of the application's; start it with --enable-threads")
+
+
+def check_fork(begun: int) -> None:
+    """Raise `SettingError` where the loop was begun in another process than this one. `begun`: its pid."""
+    if begun != os.getpid():
+        raise SettingError(
+            "a store was used before this process was forked, and Python was not told of the fork, as in uWSGI; "
+            "start that with --lazy-apps, or with --py-call-uwsgi-fork-hooks"
+        )
 
 
 _PATCHING = (
@@ -30,7 +40,3 @@ _PATCHING = (
     ("eventlet", "eventlet.patcher", "is_monkey_patched"),
 )
 _NEEDED = ("threading", "thread", "queue", "select", "socket")  # what a loop in a thread is made of
-
-
-def _text(name: str | bytes) -> str:
-    return name.decode() if isinstance(name, bytes) else name
