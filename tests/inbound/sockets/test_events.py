@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 from tests.frameworks.serving import serve_asgi
 
 from sojourn import Sessions, Sockets
@@ -30,11 +31,20 @@ class Site:
     def __init__(self, sessions: Sessions) -> None:
         self.sessions = sessions
         self.left = threading.Event()
-        """Whether the application makes no more parts of a stream."""
+        """Whether the application is done with a stream."""
+        self.made = 0
+        """How many parts of streams it has made."""
         self.pause = 0.005
         routes = [Route("/in", self.sign_in), Route("/end", self.end), Route("/events", self.events)]
         middleware = [Middleware(SessionMiddleware, sessions=sessions)]
-        self.app = Starlette(routes=routes, middleware=middleware)
+        self._starlette = Starlette(routes=routes, middleware=middleware)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._starlette(scope, receive, send)
+        finally:
+            if scope.get("path") == "/events":
+                self.left.set()
 
     async def sign_in(self, request: Request) -> JSONResponse:
         request.session["user"] = "ann"
@@ -49,12 +59,10 @@ class Site:
         return StreamingResponse(self.ticks(request.session.get("user", "nobody")), media_type=kind)
 
     async def ticks(self, user: str) -> AsyncIterator[str]:
-        try:
-            for _ in range(200):
-                yield f"data: {user}\n\n"
-                await asyncio.sleep(self.pause)
-        finally:
-            self.left.set()
+        for _ in range(200):
+            self.made += 1
+            yield f"data: {user}\n\n"
+            await asyncio.sleep(self.pause)
 
 
 @pytest.fixture
@@ -83,7 +91,7 @@ def streaming(visitor: Visitor, target: str = "/events") -> Iterator[http.client
 @pytest.mark.parametrize("pause", [0.005, 3600], ids=["busy", "idle"])
 def test_a_stream_of_events_ends_with_its_session(site: Site, pause: float) -> None:
     site.pause = pause
-    with serve_asgi(site.app) as url:
+    with serve_asgi(site) as url:
         visitor = Visitor(url)
         visitor.send("/in")
         with streaming(visitor) as response:
@@ -92,11 +100,12 @@ def test_a_stream_of_events_ends_with_its_session(site: Site, pause: float) -> N
         assert rest.count(b"data: ann") < 199
         if pause < PATIENCE:  # Starlette learns that nobody listens any more when it sends the next
             assert site.left.wait(PATIENCE)
+            assert site.made < 200
 
 
 def test_streams_of_other_kinds_and_of_nobody_go_on_to_their_end(site: Site) -> None:
     site.pause = 0.001
-    with serve_asgi(site.app) as url:
+    with serve_asgi(site) as url:
         visitor, nobody = Visitor(url), Visitor(url)
         visitor.send("/in")
         with streaming(visitor, "/events?kind=text/csv") as response:
@@ -108,7 +117,7 @@ def test_streams_of_other_kinds_and_of_nobody_go_on_to_their_end(site: Site) -> 
 
 def test_what_a_stream_sends_is_a_use_of_the_session(site: Site, clock: FakeClock) -> None:
     site.pause = 0.01
-    with serve_asgi(site.app) as url:
+    with serve_asgi(site) as url:
         visitor = Visitor(url)
         visitor.send("/in")
         with streaming(visitor) as response:
