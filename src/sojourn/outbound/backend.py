@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import logging
 import re
 import secrets
 import time
@@ -13,11 +12,13 @@ from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
+from sojourn.core.events import Listener
 from sojourn.core.lifetime import Clock
 from sojourn.errors import SettingError
 from sojourn.outbound.auth import Auth, Basic
 from sojourn.outbound.closing import Closing
 from sojourn.outbound.csrf import Csrf, Fetched
+from sojourn.outbound.events import BackendEvent
 from sojourn.outbound.exchange import Exchange, Share
 from sojourn.outbound.jar import Domains, Jar
 from sojourn.outbound.keeping.gate import Gate, Pace
@@ -27,7 +28,8 @@ from sojourn.outbound.limits import Limits
 from sojourn.outbound.lines import Lines
 from sojourn.outbound.messages import Response
 from sojourn.outbound.negotiation import close
-from sojourn.outbound.rules import Rules, Trace
+from sojourn.outbound.rules import Rules
+from sojourn.outbound.telling import Telling
 
 __all__ = ["Backend"]
 
@@ -43,8 +45,6 @@ SESSION_COOKIE = (
 _MOST = 10_000  # sessions held, where nothing else is said: some 2 KB each
 
 _NO_LIMITS = Limits()
-
-_log = logging.getLogger(__name__)
 
 
 class Backend:
@@ -71,7 +71,7 @@ class Backend:
         hosts: Iterable[str] = (),
         domains: Domains | None = None,
         session_cookie: str = SESSION_COOKIE,
-        trace: Trace | None = None,
+        key: bytes | None = None,
         clock: Clock = time.time,
     ) -> None:
         """Nothing is sent until the first call.
@@ -87,12 +87,14 @@ class Backend:
         expire. `idle`: seconds without a call after which a session is not tried any more. `hosts`: others that its
         cookies are for, as "*.example.org". `domains`: what domains of cookies are called on our side.
         `session_cookie`: the names of cookies that name a session, as a regular expression: where they are replaced, a
-        stateful exchange is lost. `trace`: is told what happens. `clock`: seconds since 1970.
+        stateful exchange is lost. `key`: of this installation, secret: by it logs show hashes of cookies that are the
+        same on each node and tell nothing; None: one that is this object's own. `clock`: seconds since 1970.
 
         Raises `SettingError` for what cannot work.
         """
         origin = _origin(url)
         _check(reuse, identity, stateful=stateful)
+        self._key = key if key is not None else secrets.token_bytes(32)
         self.reuse: Reuse = reuse
         self.held = Held(limits.sessions or _MOST)
         self.rules = Rules(
@@ -112,12 +114,11 @@ class Backend:
             gate=None if limits.calls is None else Gate(limits.calls, "calls"),
             pace=None if limits.pace is None else Pace(*limits.pace, time.monotonic),
             patience=limits.patience,
-            trace=trace,
+            telling=Telling(origin, self._key),
         )
         self.lines = Lines()
         self._auth = Basic(*auth) if isinstance(auth, tuple) else auth
         self._identity = identity
-        self._key = secrets.token_bytes(32)
 
     def __repr__(self) -> str:
         return f"Backend({self.rules.url!r}, reuse={self.reuse!r})"
@@ -151,9 +152,14 @@ class Backend:
     def notice(self, place: Place, auth: Auth | None) -> None:
         """Tell where somebody calls in the session of another principal, with identity "first"."""
         if self._identity == "first" and auth != place.auth and auth is not None:
-            _log.warning("%s: %r calls in the session of %r", self.rules.origin, auth.identity, place.identity)
-            if self.rules.trace is not None:
-                self.rules.trace.ignored(place, auth.identity)
+            self.rules.telling.ignored(place, place.value, auth.identity)
+
+    def listen(self, listener: Listener, *kinds: type[BackendEvent]) -> None:
+        """Call `listener` with what happens: with events of these kinds; without any, with all but each single call.
+
+        As `Sessions.listen`. Raises `SettingError` for what cannot be called, and for what is no kind of event.
+        """
+        self.rules.telling.listen(listener, *kinds)
 
     async def __aenter__(self) -> Self:
         self.lines.keep()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable
 
 import msgspec
 
@@ -13,41 +12,10 @@ from sojourn.outbound.closing import Closing
 from sojourn.outbound.csrf.base import Csrf
 from sojourn.outbound.jar import Jar
 from sojourn.outbound.keeping.gate import Gate, Pace
-from sojourn.outbound.keeping.place import Place
-from sojourn.outbound.keeping.session import BackendSession
 from sojourn.outbound.messages import Response
+from sojourn.outbound.telling import Telling
 
-__all__ = ["Rules", "Trace"]
-
-
-class Trace(Protocol):
-    """Is told what happens in a negotiation, as it happens. Called on the way of a call: it must be quick."""
-
-    def sent(
-        self, place: Place, session: BackendSession, method: str, url: str, headers: Mapping[str, str | None]
-    ) -> None:
-        """A request goes out with these headers of ours."""
-
-    def answered(self, place: Place, session: BackendSession, response: Response) -> None:
-        """It was answered."""
-
-    def began(self, place: Place, session: BackendSession) -> None:
-        """A session was signed in."""
-
-    def fetched(self, place: Place, session: BackendSession) -> None:
-        """It has a token."""
-
-    def lost(self, place: Place, session: BackendSession, *, again: bool) -> None:
-        """The back end has forgotten it. `again`: whether the call is sent once more."""
-
-    def ended(self, place: Place, session: BackendSession) -> None:
-        """Its scope has ended, and the back end was told so, if it is to be told."""
-
-    def signs_always(self, place: Place) -> None:
-        """The back end keeps no session: credentials go with each call."""
-
-    def ignored(self, place: Place, identity: str) -> None:
-        """Another principal called, and the first one's session was used."""
+__all__ = ["Rules"]
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +46,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     pace: Pace | None
     patience: float
     """Seconds that a call waits for room."""
-    trace: Trace | None
+    telling: Telling
 
     def own(self, url: str) -> bool:
         """Whether it is of the back end itself."""

@@ -15,7 +15,7 @@ DOUBTS = 2  # sessions in a row that were refused at their first use: the back e
 class Place(Once[BackendSession]):
     """Holds a session, or knows who is signing in; and what was learned of the back end."""
 
-    __slots__ = ("auth", "broken", "doubts", "ended", "sharers", "turn")
+    __slots__ = ("auth", "broken", "doubts", "ended", "sharers", "told_to_sign_always", "turn")
 
     def __init__(self, auth: Auth | None) -> None:
         """`auth`: who signs in; None: nobody, and the back end gives a session to whoever comes."""
@@ -28,6 +28,8 @@ class Place(Once[BackendSession]):
         self.ended = False
         """Whether its scope has ended, so that no session is held any more."""
         self.doubts = 0
+        self.told_to_sign_always = False
+        """Whether somebody was told that the back end keeps no session."""
         self.sharers = 1
         """Exchanges that have it."""
 

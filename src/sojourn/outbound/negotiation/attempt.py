@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sojourn.errors import BackendError, SessionLost
 from sojourn.outbound.csrf.base import Cookies, Csrf
@@ -66,8 +66,7 @@ class Attempt:
         headers = self._headers(call, token)
         if last and rules.closing is not None:
             headers.update(rules.closing.headers)
-        if rules.trace is not None:
-            rules.trace.sent(self.place, session, call.method, call.url, headers)
+        rules.telling.sent(self.place, session, call.method, call.url, headers)
         answer: Response = yield Send(headers, self._reads())
         self._received(call.url, answer)
         signed = bool(self._credentials)
@@ -80,6 +79,15 @@ class Attempt:
         self._settle(answer)
         return answer
 
+    def share(self, call: Call) -> Steps:
+        """A call to another host, that the cookies are for, too."""
+        cookie = self._cookie(call)
+        headers: dict[str, str | None] = {"Cookie": cookie} if cookie else {}
+        self.rules.telling.sent(self.place, self.session, call.method, call.url, headers)
+        answer: Response = yield Send(headers)
+        self._received(call.url, answer)
+        return answer
+
     def give_up(self, failure: BackendError | None = None) -> None:
         """The session has not begun, if it has not. `failure`: why it cannot for anybody."""
         if self.claim is not None and self.claim.give_up(failure):
@@ -88,13 +96,16 @@ class Attempt:
     def close(self, *, told: bool = False) -> Generator[Any, Any, None]:
         """Tell the back end that the session is not needed any more, unless it was `told`."""
         closing = self.rules.closing
+        done: Literal["yes", "no", "failed"] = "yes" if told else "no"
         try:
             if closing is not None and not told and len(self.session.jar):
                 yield from self._ask(closing.request(self.rules.url))
+                done = "yes"
+        except Exception:  # noqa: BLE001 - the work is done: what it was done with expires by itself
+            done = "failed"
         finally:
             self.session.leave()
-        if self.rules.trace is not None:
-            self.rules.trace.ended(self.place, self.session)
+            self.rules.telling.closed(self.place, self.session, done)
 
     def _reads(self) -> Callable[[Response], bool] | None:
         if self.rules.sequential or self.rules.gate is not None:
@@ -102,12 +113,8 @@ class Attempt:
         return None if self.place.auth is None else self.place.auth.reads
 
     def _headers(self, call: Call, token: str) -> dict[str, str | None]:
-        headers: dict[str, str | None] = {}
-        cookie = self.session.jar.header(call.url, now=self.session.used_at)
-        if given := call.first("cookie"):
-            cookie = merged(cookie, given)
-        if cookie:
-            headers["Cookie"] = cookie
+        cookie = self._cookie(call)
+        headers: dict[str, str | None] = {"Cookie": cookie} if cookie else {}
         if self._credentials:
             headers.update(self._credentials)
         elif self.place.auth is not None and call.first("authorization"):
@@ -115,6 +122,11 @@ class Attempt:
         if token and self.rules.csrf is not None:
             headers.update(self.rules.csrf.headers(token, call))
         return headers
+
+    def _cookie(self, call: Call) -> str | None:
+        cookie = self.session.jar.header(call.url, now=self.session.used_at)
+        given = call.first("cookie")
+        return merged(cookie, given) if given else cookie
 
     def _sign_in(self) -> Generator[Any, Any, None]:
         auth = self.place.auth
@@ -135,8 +147,7 @@ class Attempt:
             got.use(token or "")
         finally:
             got.give_up()
-        if self.rules.trace is not None:
-            self.rules.trace.fetched(self.place, self.session)
+        self.rules.telling.fetched(self.place, self.session)
         if len(self.session.jar):
             self._begin()
         return token or ""
@@ -162,8 +173,7 @@ class Attempt:
         ours = self.rules.own(request.url) or self.rules.shares(request.url)
         if ours and (cookie := self.session.jar.header(request.url, now=self.session.used_at)):
             request = request.set({"Cookie": cookie})
-        if self.rules.trace is not None:
-            self.rules.trace.sent(self.place, self.session, request.method, request.url, dict(request.headers))
+        self.rules.telling.sent(self.place, self.session, request.method, request.url, dict(request.headers))
         answer: Response = yield Ask(request)
         self._received(request.url, answer, ours=ours)
         return answer
@@ -171,8 +181,7 @@ class Attempt:
     def _received(self, url: str, answer: Response, *, ours: bool = True) -> None:
         session, rules = self.session, self.rules
         session.used_at = rules.clock()
-        if rules.trace is not None:
-            rules.trace.answered(self.place, session, answer)
+        rules.telling.answered(self.place, session, answer)
         if ours and (cookies := answer.all("set-cookie")):
             named = self._names_of_session() if rules.stateful and self.claim is None else None
             session.jar.receive(url, cookies, now=session.used_at)
@@ -196,9 +205,9 @@ class Attempt:
             session.proven = True
         cookies = len(session.jar)
         if self.claim is not None and (cookies or answer.status < 500):
-            if not cookies and place.auth is not None and self.rules.trace is not None:
-                self.rules.trace.signs_always(place)
             session.signs_always = place.auth is not None and (not cookies or place.signs_always)
+            if session.signs_always:
+                self.rules.telling.signs_in_each_time(place, session)
             self._begin()
         elif cookies and session.signs_always and not place.signs_always:
             session.signs_always = False
@@ -212,8 +221,7 @@ class Attempt:
         if not self.session.signs_always and len(self.session.jar):
             self._credentials = {}
         self.claim.use(self.session)
-        if self.rules.trace is not None:
-            self.rules.trace.began(self.place, self.session)
+        self.rules.telling.began(self.place, self.session)
 
 
 def _whole(_: Response) -> bool:

@@ -87,7 +87,7 @@ def _elsewhere(call: Call, place: Place, rules: Rules) -> Steps:
     if session is None or not rules.shares(call.url):
         answer: Response = yield Send({})
         return answer
-    return (yield from Attempt(place, session, rules).send(call))
+    return (yield from Attempt(place, session, rules).share(call))
 
 
 def _renewing(call: Call, place: Place, rules: Rules, *, last: bool) -> Steps:
@@ -138,6 +138,7 @@ def _give_way(call: Call, attempt: Attempt, refused: Refused, left: int) -> None
     if refused.signed:
         if repeatable and place.auth is not None and place.auth.forget():
             return  # once more, with credentials that are not those of before
+        rules.telling.refused(place, attempt.session)
         failure = SignInFailed(f"{rules.origin} refuses the credentials of {place.identity!r}; check them")
         attempt.give_up(failure)
         raise failure
@@ -146,8 +147,7 @@ def _give_way(call: Call, attempt: Attempt, refused: Refused, left: int) -> None
     if refused.processed and call.method not in IDEMPOTENT:
         repeatable = False
     again = repeatable and left > 0 and not rules.stateful
-    if rules.trace is not None:
-        rules.trace.lost(place, attempt.session, again=again)
+    rules.telling.forgotten(place, attempt.session, again=again)
     if rules.stateful:
         raise SessionLost(f"{rules.origin} has lost the state of this exchange with its session; begin another one")
     if not repeatable:

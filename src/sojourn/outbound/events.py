@@ -1,0 +1,84 @@
+"""Events: what happened to a session at a back end. Never a cookie, a token or a credential."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sojourn.core.events import Detail, Event
+
+__all__ = [
+    "BackendEvent",
+    "CallAnswered",
+    "CallSent",
+    "CredentialsRefused",
+    "PrincipalIgnored",
+    "SessionClosed",
+    "SessionForgotten",
+    "SignedIn",
+    "SignsInEachTime",
+    "TokenFetched",
+]
+
+
+class BackendEvent(Event, frozen=True, kw_only=True):
+    """What each tells: `app` is the back end, by scheme, host and port; `ref` a public name of the session there."""
+
+    principal: str | None
+    """Who the back end sees; None: nobody signs in there."""
+
+
+class SignedIn(BackendEvent, frozen=True):
+    """A session began."""
+
+
+class CredentialsRefused(BackendEvent, frozen=True):
+    """The back end refuses the credentials, so none began."""
+
+
+class TokenFetched(BackendEvent, frozen=True):
+    """A token against CSRF was fetched; it is the session's."""
+
+
+class SessionForgotten(BackendEvent, frozen=True):
+    """The back end has forgotten the session."""
+
+    again: bool
+    """Whether the call that learned of it is sent once more."""
+
+
+class SessionClosed(BackendEvent, frozen=True):
+    """The scope of the session ended."""
+
+    told: Literal["yes", "no", "failed"]
+    """Whether the back end was told so; no: it lets the session expire."""
+
+
+class SignsInEachTime(BackendEvent, frozen=True):
+    """The back end knows nobody by a cookie, so the credentials go with each call."""
+
+
+class PrincipalIgnored(BackendEvent, frozen=True):
+    """Somebody called in the session of another principal, with `identity="first"`."""
+
+    ignored: str
+    """Who called."""
+
+
+class CallSent(BackendEvent, Detail, frozen=True):
+    """A request went out: of the application's, or of a negotiation's own."""
+
+    method: str
+    url: str
+    """Without the query."""
+    cookies: tuple[tuple[str, str], ...]
+    """Names and keyed hashes of the values, in the order in which they were sent."""
+    credentials: bool
+    token: bool
+
+
+class CallAnswered(BackendEvent, Detail, frozen=True):
+    """It was answered."""
+
+    status: int
+    cookies: tuple[tuple[str, str], ...]
+    """Names and keyed hashes of the values that were set."""

@@ -1,0 +1,134 @@
+"""Telling: what happens in negotiations, to listeners, and to the log at DEBUG."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from sojourn.core.events import Listener
+from sojourn.core.listeners import Listeners
+from sojourn.outbound.events import (
+    BackendEvent,
+    CallAnswered,
+    CallSent,
+    CredentialsRefused,
+    PrincipalIgnored,
+    SessionClosed,
+    SessionForgotten,
+    SignedIn,
+    SignsInEachTime,
+    TokenFetched,
+)
+from sojourn.outbound.keeping.place import Place
+from sojourn.outbound.keeping.session import BackendSession
+from sojourn.outbound.messages import Response
+
+__all__ = ["Telling"]
+
+E = TypeVar("E", bound=BackendEvent)
+
+_log = logging.getLogger("sojourn.outbound")
+
+
+class Telling:
+    """Tells of one back end. What nobody wants to know is not even put together."""
+
+    __slots__ = ("_key", "_listeners", "_origin")
+
+    def __init__(self, origin: str, key: bytes) -> None:
+        """`origin`: the back end's. `key`: of the hashes by which cookies are told apart."""
+        self._origin = origin.removesuffix("/")
+        self._key = key
+        self._listeners = Listeners()
+
+    def listen(self, listener: Listener, *kinds: type[BackendEvent]) -> None:
+        """As `Sessions.listen`."""
+        self._listeners.add(listener, kinds)
+
+    def sent(
+        self, place: Place, session: BackendSession, method: str, url: str, headers: Mapping[str, str | None]
+    ) -> None:
+        """A request goes out with these headers of ours."""
+        if self._detailed:
+            names = {name.lower(): value for name, value in headers.items()}
+            self._tell(
+                CallSent,
+                place,
+                session,
+                method=method,
+                url=url.partition("?")[0],
+                cookies=tuple(map(self._hashed, (names.get("cookie") or "").split("; "))) if "cookie" in names else (),
+                credentials=bool(names.get("authorization")),
+                token=any("csrf" in name or "xsrf" in name for name in names),
+            )
+
+    def answered(self, place: Place, session: BackendSession, response: Response) -> None:
+        """It was answered."""
+        if self._detailed:
+            lines = response.all("set-cookie")
+            cookies = tuple(self._hashed(line.partition(";")[0].strip(" \t")) for line in lines)
+            self._tell(CallAnswered, place, session, status=response.status, cookies=cookies)
+
+    def began(self, place: Place, session: BackendSession) -> None:
+        """A session was signed in."""
+        self._tell(SignedIn, place, session)
+
+    def fetched(self, place: Place, session: BackendSession) -> None:
+        """It has a token."""
+        self._tell(TokenFetched, place, session)
+
+    def forgotten(self, place: Place, session: BackendSession, *, again: bool) -> None:
+        """The back end has forgotten it. `again`: the call is sent once more."""
+        self._tell(SessionForgotten, place, session, again=again)
+
+    def closed(self, place: Place, session: BackendSession, told: Literal["yes", "no", "failed"]) -> None:
+        """Its scope has ended."""
+        level = logging.WARNING if told == "failed" else logging.DEBUG
+        self._tell(SessionClosed, place, session, level=level, told=told)
+
+    def refused(self, place: Place, session: BackendSession) -> None:
+        """The credentials are refused."""
+        self._tell(CredentialsRefused, place, session, level=logging.WARNING)
+
+    def signs_in_each_time(self, place: Place, session: BackendSession) -> None:
+        """The back end keeps no session."""
+        if not place.told_to_sign_always:
+            place.told_to_sign_always = True
+            self._tell(SignsInEachTime, place, session, level=logging.WARNING)
+
+    def ignored(self, place: Place, session: BackendSession | None, ignored: str) -> None:
+        """Another principal called, and the first one's session is used."""
+        self._tell(PrincipalIgnored, place, session, level=logging.WARNING, ignored=ignored)
+
+    @property
+    def _detailed(self) -> bool:
+        return self._listeners.details or _log.isEnabledFor(logging.DEBUG)
+
+    def _hashed(self, pair: str) -> tuple[str, str]:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            name, value = "", pair
+        secret = value.strip(" \t").encode("latin-1", "replace")
+        return name.strip(" \t"), hmac.digest(self._key, secret, "sha256").hex()[:16]
+
+    def _tell(
+        self,
+        kind: type[E],
+        place: Place,
+        session: BackendSession | None,
+        *,
+        level: int = logging.DEBUG,
+        **more: Any,
+    ) -> None:
+        if not self._listeners and not _log.isEnabledFor(level):
+            return
+        ref = session.ref if session is not None else ""
+        event = kind(app=self._origin, ref=ref, principal=place.identity or None, **more)
+        if _log.isEnabledFor(level):
+            told = {"event": kind.__name__, **msgspec.structs.asdict(event)}
+            _log.log(level, "%s", msgspec.json.encode(told).decode(), extra={"sojourn": told})
+        self._listeners.tell(event)
