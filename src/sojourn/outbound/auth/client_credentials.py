@@ -6,6 +6,7 @@ import base64
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 from urllib.parse import quote_plus, urlencode
@@ -117,7 +118,7 @@ class ClientCredentials(Proof):
     def identity(self) -> str:
         return self.client_id
 
-    @property
+    @cached_property  # asked for with each call
     def secret(self) -> bytes:
         return secret_of("client", self.token_url, self.client_secret, self.scope, sorted(self.extra.items()))
 

@@ -41,7 +41,7 @@ class Form(Proof):
     elsewhere is not sent, and a redirect that leads elsewhere is not followed.
     """
 
-    __slots__ = ("_fields", "_identity", "_known", "_login_page", "_page")
+    __slots__ = ("_fields", "_identity", "_known", "_login_pages", "_page", "_secret")
 
     def __init__(self, page: str, fields: Mapping[str, str], *, identity: str, login_page: str | None = None) -> None:
         """Say where the form is, and what it is filled in with.
@@ -50,7 +50,7 @@ class Form(Proof):
             page: A path, with a query or without; or an address at the back end.
             fields: What a person fills in, by name of field, as in `{"username": "alice", "password": …}`.
             identity: Who signs in, for logs; not a secret.
-            login_page: The path that the back end redirects to where nobody is signed in. None: the one on which the
+            login_page: A path that the back end redirects to where nobody is signed in, besides the one on which the
                 form was found. Give it where sessions are shared, since only who has signed in has found a form.
 
         Raises:
@@ -67,7 +67,8 @@ class Form(Proof):
         self._page = page
         self._fields = dict(fields)
         self._identity = checked_identity(identity, "Form(identity)")
-        self._login_page = login_page
+        self._secret = secret_of("form", page, sorted(fields.items()))
+        self._login_pages = {path(login_page)} if login_page is not None else set[str]()
         self._known: _Known | None = None  # replaced as a whole, so that threads see one or the other
 
     @property
@@ -76,7 +77,7 @@ class Form(Proof):
 
     @property
     def secret(self) -> bytes:
-        return secret_of("form", self._page, sorted(self._fields.items()))
+        return self._secret
 
     def sign_in(self, url: str, now: float) -> SigningIn:  # noqa: ARG002 – at any time
         start = resolved(url, self._page)
@@ -164,9 +165,10 @@ class Form(Proof):
         )
 
     def _leads_to_login(self, response: Response) -> bool:
-        login_page = self._login_page or (self._known.login_page if self._known is not None else "")
         url = target(response.url, response)
-        return bool(login_page and url) and origin(url) == origin(response.url) and path(url) == path(login_page)
+        if not url or origin(url) != origin(response.url):
+            return False
+        return path(url) in self._login_pages or (self._known is not None and path(url) == self._known.login_page)
 
     def _failed(self, what: str) -> SignInFailed:
         return SignInFailed(f"{self!r}: {what}")

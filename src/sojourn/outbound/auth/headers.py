@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from sojourn.errors import SettingError, SignInFailed
 from sojourn.outbound.auth.base import SigningIn
@@ -16,6 +18,8 @@ from sojourn.outbound.visiting.syntax import is_identity, is_token
 __all__ = ["Basic", "Bearer", "Given"]
 
 _BEARER = "Bearer"
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNSENDABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")  # RFC 9110 §5.5
 _SCHEMES = {name.lower(): name for name in ("Basic", _BEARER, "Digest", "DPoP", "Negotiate", "NTLM", "OAuth", "Token")}
 
 
@@ -29,16 +33,16 @@ class Basic(Proof):
 
     def __post_init__(self) -> None:
         for name, text in (("user", self.user), ("password", self.password)):
-            if not isinstance(text, str) or not _writable(text):
+            if not isinstance(text, str) or _CONTROLS.search(text):
                 raise SettingError(f"Basic({name}): give text without control characters, as RFC 7617 asks for")
         if ":" in self.user:
             raise SettingError("Basic(user): give a user without a colon, which is where the password begins")
 
-    @property
+    @cached_property
     def identity(self) -> str:
         return _composed(self.user)
 
-    @property
+    @cached_property  # asked for with each call
     def secret(self) -> bytes:
         return self._value().encode()
 
@@ -92,7 +96,7 @@ class Given(Proof):
     value: str
 
     def __post_init__(self) -> None:
-        if not self.value or not _writable(self.value):
+        if not self.value or _UNSENDABLE.search(self.value):
             raise SettingError("Authorization: give text without control characters, as a header can hold")
 
     @property
@@ -121,7 +125,3 @@ def _user(credentials: str) -> str:
 
 def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)  # RFC 7617 §2.1
-
-
-def _writable(text: str) -> bool:
-    return not any(unicodedata.category(each) in ("Cc", "Cs") for each in text)
