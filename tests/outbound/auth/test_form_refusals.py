@@ -71,6 +71,14 @@ def test_before_anybody_has_signed_in_here_a_redirect_tells_where_the_page_is_na
     assert not refuses(form(login_page="/login"), redirect("/"))
 
 
+def test_a_back_end_may_have_two_login_pages() -> None:
+    found = (redirect("/login"), page(FORM.format("")), redirect("/orders"), HOME)
+    auth = signed_in(form("/orders", login_page="/admin/login/?next=/"), *found)
+    assert refuses(auth, redirect("/login?next=/orders"))
+    assert refuses(auth, redirect("/admin/login/?next=/admin/"))
+    assert not refuses(auth, redirect("/admin/"))
+
+
 def test_the_form_in_the_place_of_a_page_does() -> None:
     assert refuses(in_place(), page(FORM.format("j_security_check;jsessionid=B")), at="app/deep/down")
     assert refuses(in_place(), page(FORM.format("/app/j_security_check"), status=403))

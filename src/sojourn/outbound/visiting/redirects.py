@@ -42,4 +42,5 @@ def follow(request: Request, trail: list[str] | None = None) -> Generator[Reques
 
 def target(url: str, response: Response) -> str:
     """Where this answer to a request for `url` redirects to; empty where it does not."""
-    return resolved(url, response.first("location")) if response.status in REDIRECTS else ""
+    location = response.first("location")
+    return resolved(url, location) if location and response.status in REDIRECTS else ""
