@@ -73,6 +73,13 @@ def test_a_refusal_may_come_after_the_order_was_taken(backend: FakeBackend, clie
     assert len(backend.orders()) == 1
 
 
+def test_a_token_gets_lost_on_its_way(backend: FakeBackend, client: Client) -> None:
+    backend.plan(Fault(do="cut", at="processed", path="/oauth/"))
+    with pytest.raises(httpx2.RemoteProtocolError):
+        client("alice").post("/oauth/token", data={"grant_type": "client_credentials"})
+    assert backend.counts().access_tokens == 1
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("at", ["arrival", "processed"])
 def test_an_answer_breaks_off(backend: FakeBackend, client: Client, method: str, at: str) -> None:

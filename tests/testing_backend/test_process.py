@@ -52,12 +52,18 @@ def test_it_ends_with_the_process_that_began_it() -> None:
 def test_what_it_said_is_told_with_the_failure_of_the_block() -> None:
     def fail() -> None:
         with FakeBackend() as backend:
-            backend._log.write(b"something is wrong")
+            backend._stderr.write(b"something is wrong")
             raise AssertionError
 
     with pytest.raises(AssertionError) as caught:
         fail()
     assert "something is wrong" in caught.value.__notes__[0]
+
+
+def test_what_it_said_is_told_when_it_ends_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeBackend() as backend:
+        backend._stderr.write(b"something is wrong")
+    assert "something is wrong" in capsys.readouterr().err
 
 
 def test_without_granian_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

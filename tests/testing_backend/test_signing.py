@@ -202,6 +202,14 @@ def test_a_request_in_the_session_of_another_is_a_crossing(backend: FakeBackend,
     assert backend.counts().faults == 0
 
 
+def test_signing_another_out_is_a_crossing_and_so_is_a_token_of_another(backend: FakeBackend, client: Client) -> None:
+    alice = client("alice")
+    alice.post("/oauth/token", data=CREDENTIALS, headers={"X-Who": "bob"})
+    alice.get("/me")
+    alice.get("/logout", headers={"X-Who": "bob"})
+    assert backend.counts().crossings == 2
+
+
 def test_one_user_s_session_with_another_s_credentials_is_mixed(backend: FakeBackend, client: Client) -> None:
     alice = client("alice")
     alice.get("/me")

@@ -22,18 +22,19 @@ _CONNECTIONS = 1024
 class Server:
     """Granian in this very process and event loop, on a socket that is there already."""
 
-    def __init__(self, listener: int) -> None:
-        """`listener`: the number of the inherited listening socket."""
+    def __init__(self, listener: int, connections: int = _CONNECTIONS) -> None:
+        """`listener`: the number of the inherited listening socket. `connections`: how many are held at once."""
         self._granian: Any = _OnInheritedSocket(
             target=None,
             interface=Interfaces.ASGINL,  # the lifespan is ours, for errors that can be told in a line
             http=HTTPModes.auto,
             websockets=True,
-            backlog=_CONNECTIONS,
+            backlog=connections,
             log_level=LogLevels.error,
             log_dictconfig={"handlers": _to_stderr()},
         )
         self._granian.listener = listener
+        self._granian.connections = connections
 
     async def serve(self, app: Application) -> None:
         """Serve until `stop`, and until requests in flight have ended."""
@@ -53,11 +54,12 @@ class Server:
 
 class _OnInheritedSocket(EmbeddedServer):
     listener: int
+    connections: int
 
     def _init_shared_socket(self) -> None:
         """Take the inherited socket where granian would bind one of its own."""
         # Its stub lacks the arguments and the attribute is None until here, where mypy takes its type from.
-        self._shd = SocketHolder(self.listener, False, _CONNECTIONS)  # type: ignore[call-arg, assignment]  # noqa: FBT003
+        self._shd = SocketHolder(self.listener, False, self.connections)  # type: ignore[call-arg, assignment]  # noqa: FBT003
 
 
 def _to_stderr() -> dict[str, Any]:

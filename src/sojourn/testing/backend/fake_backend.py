@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -36,12 +37,13 @@ class FakeBackend(Control):
         """Raise `SettingError` where the server is not installed, `SojournError` where it does not start."""
         check_installed()
         self.behaviour = behaviour or Behaviour()
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
+        self._said = ""
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
         self._process = subprocess.Popen(
             [sys.executable, "-m", "sojourn.testing.backend", "--held", "--port", "0"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._log,
+            stderr=self._stderr,
             process_group=0,  # a Ctrl-C in the terminal is for the tests, which end it
         )
         started = self._started(self.behaviour)
@@ -55,9 +57,11 @@ class FakeBackend(Control):
 
     @property
     def log(self) -> str:
-        """What the server has said on stderr."""
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")
+        """What the server has said on stderr; after its end, too."""
+        if not self._stderr.closed:
+            self._stderr.seek(0)
+            self._said = self._stderr.read().decode(errors="replace")
+        return self._said
 
     def password_of(self, user: str) -> str:
         """The password of a user, of any name."""
@@ -79,7 +83,8 @@ class FakeBackend(Control):
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for file in (self._process.stdin, self._process.stdout, self._log):
+        self._said = self.log
+        for file in (self._process.stdin, self._process.stdout, self._stderr):
             if file is not None:
                 file.close()
 
@@ -89,8 +94,12 @@ class FakeBackend(Control):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None and (log := self.log):
-            error.add_note(f"The back end at {self.url} said:\n{log}")
+        if log := self.log:
+            said = f"The back end at {self.url} said:\n{log}"
+            if error is None:
+                sys.stderr.write(said)  # where pytest shows it beside the test that failed
+            else:
+                error.add_note(said)
         self.stop()
 
     def _started(self, behaviour: Behaviour) -> Started:
@@ -100,16 +109,16 @@ class FakeBackend(Control):
         assert stdout is not None
         impatient = threading.Timer(PATIENCE, self._process.kill)
         impatient.start()
+        line = b""
         try:
-            stdin.write(msgspec.json.encode(behaviour) + b"\n")
-            stdin.flush()
-            line = stdout.readline()
-        except BrokenPipeError:
-            line = b""
+            with contextlib.suppress(BrokenPipeError):
+                stdin.write(msgspec.json.encode(behaviour) + b"\n")
+                stdin.flush()
+                line = stdout.readline()
         finally:
             impatient.cancel()
+            if not line:
+                self.stop()
         if not line:
-            log = self.log
-            self.stop()
-            raise SojournError(f"the fake back end did not start: {log.strip() or 'it said nothing'}")
+            raise SojournError(f"the fake back end did not start: {self.log.strip() or 'it said nothing'}")
         return msgspec.json.decode(line, type=Started)

@@ -67,7 +67,7 @@ async def _body(receive: Receive) -> bytes | None:
 
 async def _send(send: Send, answer: Answer, method: str) -> None:
     length = len(answer.body) + (1 if answer.cut else 0)  # one byte is promised that never comes
-    headers = [(b"content-length", str(length).encode())] if answer.status >= 200 else []
+    headers = [(b"content-length", str(length).encode())]
     headers += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if answer.cut:

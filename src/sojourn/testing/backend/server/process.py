@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import secrets
 import signal
 import threading
@@ -21,6 +22,7 @@ from sojourn.testing.backend.started import Started
 __all__ = ["serve"]
 
 _STDIN = 0
+_CONNECTIONS = 1 << 14  # some clients open one for each of ten thousand calls, and keep it
 _LOOPBACK = "127.0.0.1"
 
 
@@ -29,13 +31,14 @@ async def serve(behaviour: Behaviour, host: str, port: int, tell: Callable[[Star
 
     `tell` is called when requests are answered. Raises `Mistake` for an address that cannot be had.
     """
+    _allow_files()
     key = secrets.token_urlsafe(24)
     app = App(behaviour, key)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with _listening(behaviour.cookie_header, host, port) as (url, listener):
-        server = Server(listener)
+        server = Server(listener, _CONNECTIONS)
         serving = asyncio.create_task(server.serve(app))
         await server.accepts()
         if held:
@@ -58,6 +61,12 @@ async def _listening(name: str, host: str, port: int) -> AsyncIterator[tuple[str
     inner = listen(_LOOPBACK, 0)
     async with Wire(public, inner.getsockname(), name):
         yield url, inner.detach()
+
+
+def _allow_files() -> None:
+    """Have as many files open as the system lets this user, for each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _follow_stdin() -> None:

@@ -65,8 +65,8 @@ class Service:
             traceback.print_exc()
             self.tally.add("faults")
             answer = text_answer(500, "The back end itself is wrong; see its log")
-        if caller.session is not None:
-            answer = answer.with_headers(self._cookies(caller.session) if caller.fresh else [])
+        if caller.fresh and caller.session is not None:
+            answer = answer.with_headers(self._cookies(caller.session))
         self._remember(request, caller, answer)
         return answer
 
@@ -76,15 +76,24 @@ class Service:
             return struck
         if request.method == "HEAD" and not self.behaviour.head:
             return text_answer(405, "Method not allowed", ("allow", "GET, POST"))
-        if request.path == "/oauth/token":
-            return await self.sign_in.token(request)
-        if request.path == "/logout":
-            return self._logged_out(request)
-        if request.path == "/login" and "form" in self.behaviour.sign_in:
-            caller.session = self._door.session(request)
-            return await self._login.answer(request, caller)
+        answer = await self._open(request, caller)
+        if answer is not None:
+            return await self._struck("processed", request, caller.session, answer) or answer
         refused = await self._door.admit(request, caller)
         return refused or await self._alone(request, caller)
+
+    async def _open(self, request: Request, caller: Caller) -> Answer | None:
+        """Serve what is open to everybody; None for all else."""
+        match request.path:
+            case "/oauth/token":
+                return await self.sign_in.token(request, caller)
+            case "/logout":
+                return self._logged_out(request, caller)
+            case "/login" if "form" in self.behaviour.sign_in:
+                caller.enters(None, self._door.session(request))
+                return await self._login.answer(request, caller)
+            case _:
+                return None
 
     async def _alone(self, request: Request, caller: Caller) -> Answer:
         session = caller.session
@@ -139,9 +148,10 @@ class Service:
                     instead = replace(answer or text_answer(200, "cut off"), cut=True)
         return instead
 
-    def _logged_out(self, request: Request) -> Answer:
+    def _logged_out(self, request: Request, caller: Caller) -> Answer:
         session = self._door.session(request)
         if session is not None:
+            caller.enters(session.user, session)
             self.sessions.close(session)
         name = self.behaviour.session_cookie
         answer = text_answer(200, "Signed out")
@@ -158,6 +168,8 @@ class Service:
 
     def _remember(self, request: Request, caller: Caller, answer: Answer) -> None:
         session = caller.session
+        if caller.user is not None and request.who not in (None, caller.user):
+            self.tally.add("crossings")
         self.tally.answer(
             Seen(
                 number=self.tally.answered + 1,

@@ -41,26 +41,22 @@ class Door:
             self._tally.add("doubled")
         session = self.session(request)
         if session is not None and session.user is not None:
-            if self._sign_in.claimed(request) not in (None, session.user):
+            user = session.user
+            if self._sign_in.claimed(request) not in (None, user):
                 self._tally.add("mixed")
-            caller.enters(session.user, session)
+            caller.enters(user, session)
         else:
-            user = await self._sign_in.user_of(request)
-            if user is None:
-                caller.session = session
+            signed_in = await self._sign_in.user_of(request)
+            if signed_in is None:
+                caller.enters(None, session)
                 return self._challenge(request, caller)
-            has_sessions = self._behaviour.session_cookie is not None
-            caller.enters(user, self._sessions.open(user) if has_sessions else None, fresh=has_sessions)
-        self._let_in(request, caller)
+            user = signed_in
+            session = None if self._behaviour.session_cookie is None else self._sessions.open(user)
+            caller.enters(user, session, fresh=session is not None)
+        self._tally.by_user[user] += 1
+        if session is not None:
+            session.requests += 1
         return None
-
-    def _let_in(self, request: Request, caller: Caller) -> None:
-        if caller.session is not None:
-            caller.session.requests += 1
-        if caller.user is not None:
-            self._tally.by_user[caller.user] += 1
-        if request.who not in (None, caller.user):
-            self._tally.add("crossings")
 
     def _challenge(self, request: Request, caller: Caller) -> Answer:
         self._tally.add("challenges")

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 
 from sojourn.testing.backend.behaviour import Behaviour
+from sojourn.testing.backend.server.access.caller import Caller
 from sojourn.testing.backend.server.messages import Answer, Request, json_answer
 from sojourn.testing.backend.server.tally import Tally
 
@@ -51,7 +52,7 @@ class SignIn:
         pair = request.name_and_password
         return None if pair is None else pair[0]
 
-    async def token(self, request: Request) -> Answer:
+    async def token(self, request: Request, caller: Caller) -> Answer:
         """Answer a request for an access token by client credentials (RFC 6749 §4.4): clients are the users."""
         if request.method != "POST":
             return json_answer(405, {"error": "invalid_request"}, ("allow", "POST"))
@@ -65,6 +66,7 @@ class SignIn:
             return json_answer(401, {"error": "invalid_client"}, ("www-authenticate", f'Basic realm="{REALM}"'))
         await asyncio.sleep(self._behaviour.sign_in_costs)
         self._tally.add("access_tokens")
+        caller.enters(client, None)
         token = secrets.token_urlsafe(24)
         lifetime = self._behaviour.token_lifetime
         self._tokens[token] = (client, self._now() + lifetime)
