@@ -15,6 +15,7 @@ from aiohttp.payload import AsyncIterablePayload
 
 from sojourn.core.session import Session
 from sojourn.errors import SettingError, SojournError, StoreError
+from sojourn.inbound.answers import layers
 from sojourn.inbound.answers.headers import as_text
 from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
@@ -27,6 +28,8 @@ __all__ = ["SESSION", "get_session", "setup"]
 
 SESSION = web.RequestKey("sojourn.session", Session)
 """Where the session of a request is. Only what is done with it there is a use of it."""
+
+_THEIRS = "aiohttp_session"  # the module whose middleware keeps sessions, too
 
 _SENDS = ("send_str", "send_bytes", "send_frame", "write")
 
@@ -47,6 +50,10 @@ def setup(app: web.Application, sessions: Sessions, *, patience: float = math.in
     app.on_response_prepare.append(side.begin)
 
     async def keep(_app: web.Application) -> AsyncIterator[None]:
+        if any(getattr(each, "__module__", None) == _THEIRS for each in app.middlewares):
+            layers.tell(
+                _THEIRS, "keeps sessions beside Sojourn's: visitors have two session cookies; take its setup out"
+            )
         await sessions.start(patience=patience)
         yield
         await sessions.close()

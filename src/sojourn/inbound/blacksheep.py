@@ -7,12 +7,14 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import blacksheep.sessions
 from blacksheep import Application, Request, Response
 from blacksheep.middlewares import MiddlewareCategory
 from blacksheep.server.websocket import WebSocket, WebSocketDisconnectError
 
 from sojourn.core.session import Session
 from sojourn.errors import SettingError, SojournError
+from sojourn.inbound.answers import layers
 from sojourn.inbound.answers.refusals import FAULT
 from sojourn.inbound.asgi import Message, Receive, Scope, Send, SessionMiddleware, identify
 from sojourn.inbound.sessions import Sessions
@@ -54,10 +56,17 @@ def setup(app: Application, sessions: Sessions, *, patience: float = math.inf) -
             scope[_FAILED] = error
             return Response(getattr(error, "status_hint", FAULT))  # `SessionMiddleware` answers in its place
 
+    app.on_start += _look_around
     app.middlewares.append(carry, MiddlewareCategory.SESSION)
     if sessions.identified:
         app.middlewares.append(_admit, MiddlewareCategory.AUTH, sys.maxsize)  # when all others of these have run
     app.extend(type("Sessioned", (), {"__call__": serve}))
+
+
+async def _look_around(app: Application) -> None:
+    for each in app.middlewares:
+        if isinstance(each, blacksheep.sessions.SessionMiddleware):
+            layers.second(type(each))
 
 
 async def _admit(request: Request, handler: Handler) -> Response:

@@ -11,6 +11,7 @@ import litestar.middleware.session
 from litestar import Litestar
 from litestar.config.app import AppConfig
 from litestar.exceptions import WebSocketDisconnect
+from litestar.middleware.authentication import AbstractAuthenticationMiddleware
 from litestar.middleware.base import DefineMiddleware
 from litestar.middleware.session.base import BaseBackendConfig, BaseSessionBackend
 from litestar.plugins import InitPlugin
@@ -20,6 +21,7 @@ from litestar.utils.scope.state import ScopeState
 from sojourn import errors
 from sojourn.core.session import Session
 from sojourn.errors import SettingError, SojournError
+from sojourn.inbound.answers import layers
 from sojourn.inbound.answers.refusals import FAULT
 from sojourn.inbound.asgi import SessionMiddleware, identify
 from sojourn.inbound.sessions import Sessions
@@ -87,11 +89,28 @@ class SessionConfig(InitPlugin, BaseBackendConfig[Any]):
         return config  # for `SessionAuth`, which hands it on to the middleware
 
     async def _start(self, app: Litestar) -> None:
+        _look_around(app)
         await self.sessions.start(patience=self._patience)
         handler: Any = app.asgi_handler
         if self.sessions.rewriting is not None and not isinstance(handler, SessionMiddleware):
             # Before the application routes by the URL; once, however often it is started.
             app.asgi_handler = SessionMiddleware(handler, self.sessions, identifies=True)  # type: ignore[assignment]
+
+
+def _look_around(app: Litestar) -> None:
+    """Tell of other layers that keep sessions, and of what authenticates too late for `identity`."""
+    for route in app.routes:
+        handlers: Any = getattr(route, "route_handlers", None) or [route.route_handler]  # type: ignore[union-attr]
+        for handler in handlers:
+            stack = [getattr(each, "middleware", each) for each in reversed(handler.resolve_middleware())]
+            kinds = [each for each in stack if isinstance(each, type)]
+            for kind in kinds:
+                if issubclass(kind, litestar.middleware.session.SessionMiddleware) and kind is not _Layer:
+                    layers.second(kind)
+            within = kinds[kinds.index(_Admission) :] if _Admission in kinds else []
+            for kind in within:
+                if issubclass(kind, AbstractAuthenticationMiddleware):
+                    layers.too_late(kind)
 
 
 class _Layer(litestar.middleware.session.SessionMiddleware[Any]):

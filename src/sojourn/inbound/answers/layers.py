@@ -9,7 +9,7 @@ from typing import Any
 from sojourn.core.cookies import Cookie
 from sojourn.core.session import Session
 
-__all__ = ["KNOWN", "beside", "inside", "of_application", "outside", "setting"]
+__all__ = ["KNOWN", "beside", "inside", "of_application", "outside", "second", "setting", "tell", "too_late"]
 
 KNOWN = {
     b"session": "Starlette's, starsessions', Litestar's or Flask's",
@@ -18,6 +18,9 @@ KNOWN = {
     b"AIOHTTP_SESSION": "aiohttp-session's",
 }
 """Session cookies as others call them, unless they are told otherwise."""
+
+_AUTHENTICATES = "AuthenticationMiddleware"  # Starlette's
+_USERS = (_AUTHENTICATES, "CSRFProtectMiddleware")  # … and Starlette-WTF's: what uses a session, as it is called
 
 _CLEARED = (b"max-age=0", b"expires=thu, 01 jan 1970", b"expires=thu, 01-jan-1970")
 
@@ -30,7 +33,7 @@ _log = logging.getLogger(__name__)
 def outside(found: object) -> None:
     """`found` stood where our session is to be, before we put it there."""
     if not issubclass(type(found), Session):  # `isinstance` would ask it, and what is not loaded yet may raise
-        _tell(
+        tell(
             _kind(found),
             "keeps sessions outside of Sojourn's layer: the application sees Sojourn's alone, and visitors have two "
             "session cookies; take that layer out",
@@ -40,7 +43,7 @@ def outside(found: object) -> None:
 def inside(found: object) -> None:
     """`found` stands where our session was, when the application has returned."""
     if not issubclass(type(found), _OURS):
-        _tell(
+        tell(
             _kind(found),
             "took the place of Sojourn's session, from a layer inside of Sojourn's: what the application keeps is kept "
             "there; take that layer out",
@@ -54,12 +57,12 @@ def setting(headers: Iterable[tuple[bytes, bytes]], ours: Cookie) -> None:
             continue
         cookie = value.partition(b"=")[0].strip()
         if cookie in (ours.name.encode(), ours.version_name.encode()):
-            _tell(
+            tell(
                 f"something inside of Sojourn's layer sets the cookie {ours.name!r}",
                 "as Sojourn does, so that one overwrites the other: give Cookie(name=…) another name, or take that out",
             )
         elif cookie in KNOWN and not any(mark in value.lower() for mark in _CLEARED):
-            _tell(
+            tell(
                 f"a session cookie {cookie.decode()!r} ({KNOWN[cookie]})",
                 "is set beside Sojourn's: two layers keep sessions; take that one out",
             )
@@ -75,24 +78,38 @@ def of_application(app: Any, ours: type, *, identified: bool) -> None:
         return
     for kind in kinds:
         if kind.__name__ == "SessionMiddleware" and not issubclass(kind, ours):
-            _tell(
-                _name(kind), "is there beside Sojourn's SessionMiddleware: two layers keep sessions; take that one out"
-            )
+            second(kind)
     for kind in kinds[: kinds.index(ours)]:
-        if kind.__name__ == "AuthenticationMiddleware" and not identified:
-            _tell(
+        if kind.__name__ in _USERS and not (identified and kind.__name__ == _AUTHENTICATES):
+            needless = '; or give identity="request", if it needs none' if kind.__name__ == _AUTHENTICATES else ""
+            tell(
                 _name(kind),
                 "is outside of Sojourn's SessionMiddleware, and runs before there is a session: add SessionMiddleware "
-                'after it, so that it is outside; or give identity="request", if it needs none',
+                f"after it, so that it is outside{needless}",
             )
+
+
+def second(layer: type) -> None:
+    """`layer` keeps sessions, too, and is installed beside ours."""
+    tell(_name(layer), "is there beside Sojourn's: two layers keep sessions; take that one out")
+
+
+def too_late(layer: type) -> None:
+    """`layer` authenticates, and runs when we have asked already whose a request is."""
+    tell(
+        _name(layer),
+        "authenticates within the place where Sojourn asks whose a request is, so that nobody has a session: make it "
+        "a middleware of the application, or say it there with session.own(…) in place of `identity`",
+    )
 
 
 def beside(found: object) -> None:
     """`found` stands in `environ`, under the name that another layer of WSGI's gives it."""
-    _tell(_kind(found), "keeps sessions beside Sojourn's: visitors have two session cookies; take that layer out")
+    tell(_kind(found), "keeps sessions beside Sojourn's: visitors have two session cookies; take that layer out")
 
 
-def _tell(layer: str, what: str) -> None:
+def tell(layer: str, what: str) -> None:
+    """Log it, the first time that it concerns `layer`."""
     if layer not in _told:
         _told.add(layer)
         _log.warning("%s %s", layer, what)
