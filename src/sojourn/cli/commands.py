@@ -15,6 +15,7 @@ import click
 from sojourn.cli import sessions
 from sojourn.cli.check import check
 from sojourn.cli.mistake import Mistake
+from sojourn.cli.outbound.commands import outbound
 from sojourn.cli.serve import serve
 from sojourn.cli.settings.chosen import DEFAULT_STORE, chosen
 from sojourn.cli.settings.commands import settings
@@ -64,6 +65,7 @@ def _where(command: Callable[..., None]) -> Callable[..., None]:
 
 
 sojourn.add_command(settings)
+sojourn.add_command(outbound)
 
 
 @sojourn.command("serve")

@@ -71,7 +71,7 @@ class CallSent(BackendEvent, Detail, frozen=True):
     url: str
     """Without the query."""
     cookies: tuple[tuple[str, str], ...]
-    """Names and keyed hashes of the values, in the order in which they were sent."""
+    """Names and keyed hashes of the values, in the order in which they were sent; nothing for an empty value."""
     credentials: bool
     token: bool
 

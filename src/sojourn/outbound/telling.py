@@ -63,7 +63,7 @@ class Telling:
                 url=url.partition("?")[0],
                 cookies=tuple(map(self._hashed, (names.get("cookie") or "").split("; "))) if "cookie" in names else (),
                 credentials=bool(names.get("authorization")),
-                token=any("csrf" in name or "xsrf" in name for name in names),
+                token=any(("csrf" in name or "xsrf" in name) and value != "Fetch" for name, value in names.items()),
             )
 
     def answered(self, place: Place, session: BackendSession, response: Response) -> None:
@@ -113,7 +113,7 @@ class Telling:
         if not equals:
             name, value = "", pair
         secret = value.strip(" \t").encode("latin-1", "replace")
-        return name.strip(" \t"), hmac.digest(self._key, secret, "sha256").hex()[:16]
+        return name.strip(" \t"), hmac.digest(self._key, secret, "sha256").hex()[:16] if secret else ""
 
     def _tell(
         self,

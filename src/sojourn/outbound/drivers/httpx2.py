@@ -16,7 +16,11 @@ except ModuleNotFoundError:  # pragma: no cover - the tests have it
 if TYPE_CHECKING:
     from sojourn.outbound.exchange import Exchange
 
-__all__ = ["AsyncConnections", "AsyncTransport", "Connections", "Transport", "async_client", "client"]
+__all__ = ["FAILURES", "AsyncConnections", "AsyncTransport", "Connections", "Transport", "async_client", "client"]
+
+
+FAILURES: tuple[type[Exception], ...] = (httpx2.HTTPError, httpx2.InvalidURL)
+"""What a call can come to besides an answer."""
 
 
 def async_client(exchange: Exchange, **options: Any) -> httpx2.AsyncClient:

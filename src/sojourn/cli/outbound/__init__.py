@@ -1,0 +1,1 @@
+"""`sojourn outbound`: what passes between us and a back end."""

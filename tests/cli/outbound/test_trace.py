@@ -1,0 +1,84 @@
+"""`sojourn outbound trace`: what passes between us and a back end, without anything secret."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cli.served import run
+
+from sojourn.testing.backend import Behaviour, FakeBackend
+
+
+@pytest.fixture(scope="module")
+def fake() -> Iterator[FakeBackend]:
+    with FakeBackend(Behaviour(csrf="fetch")) as fake:
+        yield fake
+
+
+@pytest.fixture(autouse=True)
+def _anew(fake: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.reset()
+    monkeypatch.setenv("SOJOURN_PASSWORD", fake.password_of("alice"))
+    monkeypatch.setenv("SOJOURN_KEY", "of this installation")
+
+
+def test_credentials_go_with_the_first_call_and_the_same_cookie_with_all_others(
+    fake: FakeBackend, tmp_path: Path
+) -> None:
+    ended = run("outbound", "trace", fake.url, "me", "rows", "me", "--user", "alice", cwd=tmp_path)
+    sent = [line.split("  ", 1)[1] for line in ended.stdout.splitlines() if " > " in line]
+    set_by = next(line for line in ended.stdout.splitlines() if "sets" in line).split("sets ")[1]
+    assert [line.split("  ")[-1] for line in sent] == ["credentials", set_by, set_by]
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_token_is_fetched_before_what_changes_something_and_the_session_is_closed(
+    fake: FakeBackend, tmp_path: Path
+) -> None:
+    options = ("--user", "alice", "--csrf", "fetch", "--logout", "logout")
+    ended = run("outbound", "trace", fake.url, "POST orders", "POST orders", *options, cwd=tmp_path)
+    asked = [line.split(" > ")[1].split("  ")[0] for line in ended.stdout.splitlines() if " > " in line]
+    assert asked == ["HEAD /orders", "POST /orders", "POST /orders", "GET /logout"]
+    assert ended.stdout.splitlines()[-2].endswith("is closed")
+    assert ended.stdout.splitlines()[-1] == "4 requests, 1 session"
+    assert (fake.counts().sessions_live, fake.counts().orders) == (0, 2)
+
+
+def test_nothing_secret_is_shown_and_equal_hashes_mean_equal_cookies(fake: FakeBackend, tmp_path: Path) -> None:
+    ended = run("outbound", "trace", fake.url, "me", "me", "--user", "alice", "--json", cwd=tmp_path)
+    told = [json.loads(line) for line in ended.stdout.splitlines()]
+    sent = [line for line in told if line["event"] == "CallSent"]
+    answered = [line for line in told if line["event"] == "CallAnswered"]
+    assert (sent[0]["cookies"], sent[0]["credentials"], sent[1]["credentials"]) == ([], True, False)
+    assert sent[1]["cookies"] == answered[0]["cookies"]
+    assert os.environ["SOJOURN_PASSWORD"] not in ended.stdout + ended.stderr
+
+
+def test_refused_credentials_are_told_in_a_line(
+    fake: FakeBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOJOURN_PASSWORD", "wrong")
+    ended = run("outbound", "trace", fake.url, "me", "--user", "alice", cwd=tmp_path)
+    assert ended.returncode == 1
+    assert "refuses the credentials of 'alice'" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("127.0.0.1:1",), 2, "give an address such as https://"),
+        (("http://127.0.0.1:1",), 1, "failed: "),
+        (("http://127.0.0.1:1", "http://elsewhere/"), 2, "give a path below the URL"),
+        (("http://127.0.0.1:1", "--bearer"), 2, "--bearer: give --user"),
+    ],
+)
+def test_a_mistake_is_told_in_a_line(arguments: tuple[str, ...], status: int, said: str, tmp_path: Path) -> None:
+    ended = run("outbound", "trace", *arguments, cwd=tmp_path)
+    assert ended.returncode == status
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
