@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.contrib.sessions import middleware
+from django.core.checks import CheckMessage, register
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -15,6 +16,7 @@ from sojourn.errors import SojournError, StoreError
 from sojourn.inbound.answers.refusals import FAULT
 from sojourn.inbound.answers.visit import Visit
 from sojourn.inbound.bridge import Bridge, Waiting, wait
+from sojourn.inbound.django import order
 from sojourn.inbound.django.answers import Answer, headers_of, refused, seen
 from sojourn.inbound.django.engine import SessionStore
 from sojourn.inbound.django.settings import get_sessions
@@ -43,6 +45,7 @@ class SessionMiddleware(middleware.SessionMiddleware):
             )
         self._sessions = fitted(sessions) if sessions is not None else get_sessions()
         self._bridge = Bridge(self._sessions)
+        order.tell(SessionMiddleware)
         self._awaits = iscoroutinefunction(get_response)
 
     def __call__(self, request: HttpRequest) -> Any:
@@ -122,3 +125,9 @@ class SessionMiddleware(middleware.SessionMiddleware):
         except SojournError as error:
             return answer.failed(error, response) or await self._astart(answer, response)
         return answer.told(response, headers)
+
+
+@register
+def check_order(**_: Any) -> list[CheckMessage]:
+    """Whether MIDDLEWARE has what does not go together with ours."""
+    return [*order.found(SessionMiddleware)]
