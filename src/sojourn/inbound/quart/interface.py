@@ -1,12 +1,10 @@
-"""Quart: `quart.session` is the session, once `site.session_interface = SessionInterface(sessions)`."""
+"""Interface: what Quart asks for the session of a request or WebSocket."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, MutableMapping
-from contextvars import copy_context
+from collections.abc import MutableMapping
 from functools import partial
-from types import TracebackType
 from typing import Any
 from weakref import WeakSet
 
@@ -27,7 +25,7 @@ from quart.globals import request_ctx, websocket_ctx
 from quart.sessions import SessionInterface as QuartInterface
 from quart.sessions import SessionMixin
 from quart.wrappers import BaseRequestWebsocket
-from quart.wrappers.response import IterableBody, ResponseBody
+from quart.wrappers.response import IterableBody
 from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -37,11 +35,10 @@ from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
 from sojourn.inbound.asgi import request_of
 from sojourn.inbound.flask import USER, MixinSession, Unavailable, assume_settings
+from sojourn.inbound.quart.lasting import EventStream, Socket, Stream, finish
 from sojourn.inbound.sessions import Sessions
 
 __all__ = ["SessionInterface"]
-
-SWITCHING = 101  # RFC 9110 §15.2.2: what accepts a WebSocket
 
 _OPENED = "sojourn.opened"  # in the scope: the context that opened the session, and the visit
 _REFUSED = "sojourn.refused"
@@ -87,7 +84,7 @@ class SessionInterface(QuartInterface):
         # A test client's `session_transaction` opens a second one, which ends with its `save_session`.
         if scope.setdefault(_OPENED, (_context(), visit))[1] is visit and isinstance(request, Websocket):
             visit.lasting = True
-            _Socket(visit, request, partial(self._start, app, visit))
+            Socket(visit, request, partial(self._start, app, visit))
         return session
 
     async def save_session(
@@ -106,10 +103,10 @@ class SessionInterface(QuartInterface):
             _replace(response, await app.make_response(await app.handle_user_exception(error)))
         finally:
             if not own:
-                await _finish(visit)
+                await finish(visit)
         if own and isinstance(response, Response) and isinstance(response.response, IterableBody):
             del _scope()[_OPENED]
-            kind = _EventStream if response.mimetype == "text/event-stream" else _Stream
+            kind = EventStream if response.mimetype == "text/event-stream" else Stream
             response.response = kind(response.response, visit)
 
     async def _start(self, app: Quart, visit: Visit, headers: Headers, status: int) -> None:
@@ -163,122 +160,7 @@ class SessionInterface(QuartInterface):
             return  # a copy of the context is torn down (`copy_current_request_context`)
         del scope[_OPENED]
         left = visit.lasting and isinstance(exc, asyncio.CancelledError)  # so a handler learns that the visitor has
-        await _finish(visit, failed=exc is not None and not left)
-
-
-class _Socket:
-    """Stands in the place of what a WebSocket can do, so that its session goes along."""
-
-    def __init__(self, visit: Visit, socket: Websocket, start: Callable[[Headers, int], Awaitable[None]]) -> None:
-        """`start`: carries out what was done with the session before the answer to the handshake."""
-        self._visit = visit
-        self._start = start
-        self._accept, self._receive, self._send, self._close = socket.accept, socket.receive, socket.send, socket.close
-        for method in (self.accept, self.receive, self.send):
-            setattr(socket, method.__name__, method)
-
-    async def accept(self, headers: dict[str, str] | Headers | None = None, subprotocol: str | None = None) -> None:
-        """As Quart's; the cookies go along."""
-        headers = Headers(headers)
-        if self._visit.started:
-            # Quart comes here before each message, too, and again after a pause.
-            if self._visit.attendance is not None and self._visit.attendance.over:
-                raise asyncio.CancelledError  # as when the visitor leaves
-            await self._accept(headers, subprotocol)
-            return
-        await self._start(headers, SWITCHING)
-        await self._accept(headers, subprotocol)
-        self._visit.attend(self._close)
-
-    async def receive(self) -> str | bytes:
-        """As Quart's."""
-        await self.accept()
-        attendance = self._visit.attendance
-        if attendance is None:
-            return await self._receive()
-        message = await attendance.hear(self._receive)
-        if message is None:
-            raise asyncio.CancelledError
-        return message
-
-    async def send(self, data: str | bytes) -> None:
-        """As Quart's."""
-        await self.accept()
-        if self._visit.attendance is not None:
-            self._visit.attendance.sent()
-        await self._send(data)
-
-
-class _Stream(ResponseBody):
-    """A body that is made while it is sent: its end is that of the request."""
-
-    def __init__(self, body: IterableBody, visit: Visit) -> None:
-        self._body = body
-        self._visit = visit
-
-    async def __aenter__(self) -> AsyncIterable[Any]:
-        return await self._body.__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        failed = kind is not None
-        try:
-            await self._body.__aexit__(kind, error, trace)  # type: ignore[arg-type]
-        except BaseException:
-            failed = True
-            raise
-        finally:
-            await _finish(self._visit, failed=failed)
-
-
-class _EventStream(_Stream):
-    """A stream of server-sent events: it ends with its session."""
-
-    async def __aenter__(self) -> AsyncIterable[Any]:
-        self._parts = aiter(await super().__aenter__())
-        self._context = copy_context()  # one for all of its steps, as it may set variables and reset them
-        self._ended = asyncio.Event()
-        self._visit.attend(self._end)
-        return self._until_it_ends()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if isinstance(self._parts, AsyncGenerator):
-                await self._in_context(self._parts.aclose())
-        finally:
-            await super().__aexit__(kind, error, trace)
-
-    async def _until_it_ends(self) -> AsyncIterator[Any]:
-        ended = asyncio.ensure_future(self._ended.wait())
-        try:
-            while True:
-                step = self._in_context(anext(self._parts))
-                try:
-                    await asyncio.wait([step, ended], return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    step.cancel()
-                    await asyncio.wait([step])
-                try:
-                    part = step.result()
-                except (StopAsyncIteration, asyncio.CancelledError):
-                    return
-                if self._visit.attendance is not None:
-                    self._visit.attendance.sent()
-                yield part
-        finally:
-            ended.cancel()
-
-    async def _end(self, _: int) -> None:
-        self._ended.set()
-
-    def _in_context(self, step: Awaitable[Any]) -> asyncio.Task[Any]:
-        async def run() -> Any:
-            return await step
-
-        return asyncio.get_running_loop().create_task(run(), context=self._context)
+        await finish(visit, failed=exc is not None and not left)
 
 
 def _scope() -> MutableMapping[str, Any]:
@@ -295,36 +177,6 @@ def _context() -> RequestContext | WebsocketContext:
 def _own_visit() -> Visit | None:
     """That of the session that the request or WebSocket under way opened itself."""
     return _scope().get(_OPENED, (None, None))[1]  # type: ignore[no-any-return]
-
-
-async def _finish(visit: Visit, *, failed: bool = False) -> None:
-    """The last of a request. In a task of its own, since Quart cancels a handler whose visitor has left, also now."""
-    finishing = asyncio.ensure_future(_finished(visit, failed=failed))
-    _finishing.add(finishing)
-    finishing.add_done_callback(_finishing.discard)
-    try:
-        await asyncio.shield(finishing)
-    except asyncio.CancelledError:
-        finishing.add_done_callback(_heed)
-        raise
-
-
-_finishing = set[asyncio.Future[None]]()
-
-
-async def _finished(visit: Visit, *, failed: bool) -> None:
-    try:
-        if not visit.over:
-            await visit.finish(failed=failed)
-    finally:
-        visit.close()
-        visit.session.visit = None  # type: ignore[attr-defined]  # or the two would wait for the garbage collector
-
-
-def _heed(finishing: asyncio.Future[None]) -> None:
-    """Take note of a failure that nobody waits to hear; what could not be stored is in the log already."""
-    if not finishing.cancelled():
-        finishing.exception()
 
 
 def _replace(response: Any, other: Response | WerkzeugResponse) -> None:
