@@ -18,6 +18,7 @@ from sojourn.settings.environment import PREFIX
 from sojourn.settings.model import KEYS, SECTIONS, default_of
 from sojourn.settings.notation import toml
 from sojourn.store import open_store
+from sojourn.testing import Behaviour
 
 __all__ = ["page"]
 
@@ -32,6 +33,7 @@ def page() -> str:
     for kind in SECTIONS.values():
         parts += [f"## {kind.__name__}", "", *_plain(inspect.getdoc(kind) or ""), "", *_fields(kind), ""]
     parts += ["## In a file and in the environment", "", *_outside(), ""]
+    parts += ["## A fake back end", "", *_behaviour(), ""]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -63,6 +65,11 @@ def _fields(kind: type) -> list[str]:
     texts = _texts(kind)
     rows = [f"| `{field.name}` | `{_shown(field)}` | {texts[field.name]} |" for field in dataclasses.fields(kind)]
     return ["| setting | default | |", "|---|---|---|", *rows]
+
+
+def _behaviour() -> list[str]:
+    about = "`sojourn.testing.Behaviour`, to [test a client](../how-to/test-a-client.md) against."
+    return [about, "", *_plain(inspect.getdoc(Behaviour) or ""), "", *_fields(Behaviour)]
 
 
 def _outside() -> list[str]:

@@ -145,6 +145,7 @@ def test_a_mistake_is_told_in_a_line(given: str, said: str) -> None:
         {"cookie_attributes": "Path=/\r\nX: y"},
         {"cookie_header": "X-Cookie"},
         {"companions": ("a;b",)},
+        {"companions": "route"},
         {"sessions_per_user": 1.5},
         {"idle": float("nan")},
         {"page": 0},

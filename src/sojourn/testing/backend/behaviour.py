@@ -56,9 +56,10 @@ class Behaviour:
     token_lifetime: float = 3600.0
     """Seconds for which a token of `/oauth/token` is good; an hour is what most issuers give."""
     csrf: Dialect | None = None
-    """How tokens against CSRF travel: `X-CSRF-Token: Fetch`, Django's cookie and header, a double submit cookie, or a
-    meta tag of the page at `/`. A token is its session's, and is asked of every method that is not safe. None asks for
-    none, so that a first client works at once."""
+    """How tokens against CSRF travel: `"fetch"` tells them to GET and HEAD with `X-CSRF-Token: Fetch`, as SAP does;
+    `"django"` and `"double-submit"` in a cookie, and want them in a header too; `"meta"` in a tag of the page at `/`.
+    A token is its session's, and is asked of every method that is not safe. None asks for none, so that a first client
+    works at once."""
     csrf_header: str | None = None
     """The header of the token. None: the dialect's own."""
     head: bool = True
@@ -98,6 +99,8 @@ class Behaviour:
 
 
 def _check_names(behaviour: Behaviour) -> None:
+    if isinstance(behaviour.companions, str):
+        raise _wrong(behaviour, "companions", "give several names, or one and a comma")
     names: Iterable[tuple[str, str | None]] = (
         ("session_cookie", behaviour.session_cookie),
         ("csrf_header", behaviour.csrf_header),
