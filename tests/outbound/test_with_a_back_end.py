@@ -83,7 +83,7 @@ def test_a_form_signs_in_once_and_again_when_the_session_is_forgotten(running: F
 @pytest.mark.parametrize("kind", FORMS)
 def test_a_wrong_password_is_told(running: FakeBackend, kind: str) -> None:
     running.reset(FORMS[kind])
-    with pytest.raises(SignInFailed, match="check the user and the password"):
+    with pytest.raises(SignInFailed, match="check user, password and page"):
         orders(backend_of(running, form(running, password="wrong")))
     assert running.counts().sign_ins_refused == 1
 

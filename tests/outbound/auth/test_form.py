@@ -154,13 +154,15 @@ def test_a_page_in_an_older_encoding_is_answered_in_it() -> None:
 
 
 def test_the_form_again_means_that_it_was_filled_in_wrongly() -> None:
-    assert "check the user and the password" in failed(form(), page(LOGIN), page(LOGIN))[0]
+    assert "check user, password and page" in failed(form(), page(LOGIN), page(LOGIN))[0]
     failed(form("/orders"), redirect("/login"), page(LOGIN), redirect("/login"), page(LOGIN))
 
 
-def test_so_does_the_error_page_of_tomcat_with_the_form_on_it() -> None:
+def test_so_does_the_error_page_of_tomcat_with_the_form_on_it_or_without() -> None:
     login = page("<form action=j_security_check><input name=j_username><input name=j_password type=password></form>")
     failed(tomcat(), login, login)
+    assert "error page" in failed(tomcat(), login, page("<h1>Wrong</h1>"))[0]
+    signed_in(tomcat(), login, redirect("https://portal.example/"))
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 408, 419, 500, 503])

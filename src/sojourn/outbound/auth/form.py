@@ -89,7 +89,10 @@ class Form(Proof):
         trail: list[str] = []
         answer = yield from self._submit(response.url, action, page, form, trail)
         if self._holds_form(answer, self._knowing(form, response.url, action)):
-            raise self._failed("the back end answered the login form again; check the user and the password")
+            raise self._failed("the back end answered the login form again; check user, password and page")
+        if _bare(form.action).endswith("j_security_check") and answer.url == action and answer.status not in REDIRECTS:
+            # Who was let in is sent on (Jakarta Servlet 6.0 §13.6.3); an error page may hold no form.
+            raise self._failed("the back end answered with its error page; check user and password")
         self._known = self._knowing(form, response.url, action, in_place=_in_place(path(response.url), answer, trail))
         return {}
 
@@ -146,7 +149,7 @@ class Form(Proof):
             first = Request(method="POST", url=action, headers=(*HTML, kind, referer), body=sent.encode())
         answer = yield from follow(first, trail)
         if answer.status == 401 or (answer.status >= 400 and answer.url == action):
-            raise self._failed(f"the login form was answered with {answer.status}; check the user and the password")
+            raise self._failed(f"the login form was answered with {answer.status}; check user and password")
         return answer
 
     def _knowing(self, form: LoginForm, url: str, action: str, *, in_place: bool = False) -> _Known:
