@@ -97,6 +97,12 @@ def test_of_10_000_of_one_name_the_last_counts() -> None:
     assert jar.header(URL, now=NOW) == "A=9999"
 
 
+def test_nothing_stays_of_what_has_gone() -> None:
+    jar = crowded("Secure; Max-Age=60")
+    assert jar.header(URL, now=NOW + 60) is None
+    assert [*jar._shelf._domains, *jar._shelf._secure] == []
+
+
 TOKENS = (
     *("A", "B", "=", "; ", ";", " ", "\t", "Path", "Domain", "Max-Age", "Expires", "Secure", "SameSite", "None", "/"),
     *("/app", "host.test", ".", "-1", "60", "__Host-", "__Secure-", "HttpOnly", "\0", "\xff", "\r\n", '"', ","),

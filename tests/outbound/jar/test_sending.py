@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from sojourn.outbound.jar import Jar
+from sojourn.outbound.jar.places import place_of
 
 NOW = 1_767_225_600.0
 
@@ -181,6 +182,12 @@ def test_one_name_is_sent_once_for_each_path_and_domain_that_it_has() -> None:
     assert jar.value("http://www.host.test/path", "A", now=NOW) == "2"
 
 
+def test_the_order_is_not_that_of_a_clock_that_goes_back() -> None:
+    jar = filled(HOST, "B=1")
+    jar.receive(HOST, ["A=1"], now=NOW - 9)
+    assert names(jar, HOST) == "B A"
+
+
 def test_a_request_that_no_cookie_is_for_has_no_header() -> None:
     jar = filled(HOST, "A=a; path=/some")
     assert jar.header(HOST, now=NOW) is None
@@ -195,7 +202,17 @@ def test_a_secure_cookie_goes_over_tls_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "LOCALHOST:8080", "app.localhost", "localhost.", "127.0.0.1", "127.1.2.3", "[::1]:8080"]
+    "host",
+    [
+        "localhost",
+        "LOCALHOST:8080",
+        "app.localhost",
+        "localhost.",
+        "app.localhost.",
+        "127.0.0.1",
+        "127.1.2.3",
+        "[::1]:8080",
+    ],
 )
 def test_this_machine_is_trusted_as_tls_is(host: str) -> None:
     jar = filled(f"http://{host}/", "A=a; Secure", "__Host-B=b; Secure; Path=/")
@@ -232,6 +249,11 @@ def test_an_address_belongs_to_no_domain(host: str, domain: str, stored: bool) -
     jar = filled(f"http://{host}:8080/foo", f"A=a; domain={domain}; path=/")
     assert len(jar) == stored
     assert names(jar, f"http://{host}/") == ("A" if stored else "")
+
+
+def test_what_an_address_ends_in_is_no_domain_of_it() -> None:
+    jar = filled("http://3.4/", "A=a; domain=3.4")
+    assert (names(jar, "http://3.4/"), names(jar, "http://1.2.3.4/")) == ("A", "")
 
 
 def test_an_address_has_one_form() -> None:
@@ -284,6 +306,17 @@ def test_what_is_no_place_for_cookies_has_none(url: str) -> None:
     assert len(jar) == 0
     assert jar.header(url, now=NOW) is None
     assert jar.value(url, "A", now=NOW) is None
+
+
+def test_a_path_may_hold_anything() -> None:
+    assert names(filled(HOST, "A=a; path=/%ED%A0%80"), f"{HOST}\ud800/x") == "A"
+
+
+def test_a_long_url_is_read_and_not_remembered() -> None:
+    url = f"{HOST}{'x' * 10_000}"
+    assert names(filled(url, "A=a"), url) == "A"
+    assert place_of(HOST) is place_of(f"{HOST}?query")
+    assert place_of(url) is not place_of(url)
 
 
 def test_who_signs_in_by_the_url_is_no_host() -> None:

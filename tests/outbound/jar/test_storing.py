@@ -132,6 +132,11 @@ def test_no_seconds_or_less_is_at_once(seconds: str) -> None:
     assert stored(f"A=a; Max-Age={seconds}") == []
 
 
+def test_one_that_ends_at_this_instant_is_not_kept() -> None:
+    assert stored("A=a; Expires=Thu, 01 Jan 2026 00:00:00 GMT") == []
+    assert len(stored("A=a; Expires=Thu, 01 Jan 2026 00:00:01 GMT")) == 1
+
+
 def test_the_oldest_dates_are_dates() -> None:
     assert stored("A=a; Expires=Mon, 01 Jan 1601 00:00:00 GMT") == []
 

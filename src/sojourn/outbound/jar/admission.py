@@ -43,7 +43,7 @@ def _domain(asked: str, host: str, suffixes: Suffixes) -> str | None:
     """The domain of a cookie, empty for the host alone; None where the host may not set one for it."""
     if not asked:
         return ""
-    if not asked.isascii() or not domain_matches(host, asked):
+    if not domain_matches(host, asked):
         return None
     if suffixes(asked):
         return "" if asked == host else None

@@ -140,7 +140,7 @@ class Jar:
         """All of it, secrets included, for a store: MessagePack."""
         with self._lock:
             self._note_uses()
-            return _encoder.encode(_Packed(sorted(self._shelf, key=lambda cookie: cookie.order)))
+            return _encoder.encode(_Packed(list(self._shelf)))
 
     @classmethod
     def unpack(

@@ -51,7 +51,7 @@ class Shelf:
             and path_matches(path, cookie.path)
         ]
         if len(found) > 1:
-            found.sort(key=lambda cookie: (-len(cookie.path), cookie.created_at, cookie.order))
+            found.sort(key=lambda cookie: (-len(cookie.path), cookie.order))
         return found
 
     def overlays(self, cookie: Stored) -> bool:

@@ -54,7 +54,7 @@ class Stored(msgspec.Struct, array_like=True, kw_only=True):
     created_at: float
     expires_at: float  # inf: for as long as the session lives
     accessed_at: float
-    order: int = 0  # of creation, among those of one instant
+    order: int = 0  # of creation, whatever the clock said
 
     def __repr__(self) -> str:
         return f"<Stored {self.name!r} for {self.domain}{self.path}>"  # the value is secret
