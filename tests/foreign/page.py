@@ -17,8 +17,9 @@ _HEAD = """# Test suites of other projects
 
 What other projects test their own sessions with, run against Sojourn in their place. `scripts/foreign` fetches the
 tests with the projects' source distributions, runs them, and writes this page; `scripts/foreign django` runs those of
-one project. None of these tests is kept here. Where a test is not applicable, it was run and failed, for the reason
-that is given.
+one project, `--over valkey` over one store. None of these tests is kept here. Where a test is not applicable, it was
+run and failed, for the reason that is given. Each is run over all four stores; a row has those in which it came to the
+same.
 """
 
 
@@ -31,10 +32,13 @@ def _parts() -> Iterator[str]:
     for path in sorted(RESULTS.glob("*.json")):
         told = json.loads(path.read_text())
         yield f"## {told['project']}\n\n{told['how']}\n"
-        yield "| release | tests | passed | failed | not applicable |\n|---|---|---|---|---|"
+        yield "| release | tests | over | passed | failed | not applicable |\n|---|---|---|---|---|---|"
+        rows: dict[tuple[Any, ...], list[str]] = {}
         for run in told["runs"]:
-            failed, left = len(run["failed"]), len(run["not_applicable"])
-            yield f"| {run['release']} | {run['title']} | {run['passed']} | {failed or '–'} | {left or '–'} |"
+            counts = (run["passed"], len(run["failed"]), len(run["not_applicable"]))
+            rows.setdefault((run["release"], run["title"], *counts), []).append(run["store"])
+        for (release, title, *counted), stores in rows.items():
+            yield f"| {release} | {title} | {', '.join(stores)} | {' | '.join(str(each or '–') for each in counted)} |"
         yield ""
         yield from _left(told["runs"])
 

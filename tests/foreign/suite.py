@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tests.foreign.stores import STORES
+
 __all__ = ["Result", "Run", "Suite"]
 
 
@@ -18,15 +20,16 @@ class Run:
     """One run of tests."""
 
     title: str
-    """What is tested: of which part, and over which store."""
+    """What is tested."""
     requirement: str
     """Which release it is of, as pip has it: its source distribution is fetched, and it is installed."""
     arguments: tuple[str, ...]
-    """Of pytest. In these, in `path` and in `environment`, `{tests}` is the source distribution's directory, `{plugs}`
+    """Of pytest. In these and in `path`, `{tests}` is the source distribution's directory, `{plugs}`
     that of our plugs, `{tmp}` an empty one."""
     path: tuple[str, ...] = ("{tests}",)
     """What else modules are imported from."""
-    environment: Mapping[str, str] = field(default_factory=dict)
+    stores: tuple[str, ...] = STORES
+    """What it runs over, one after the other."""
     install: tuple[str, ...] = ()
     """What else is to be installed; all that our own tests need is there already."""
     not_applicable: Mapping[str, str] = field(default_factory=dict)
@@ -57,6 +60,7 @@ class Result:
     """What came of a run."""
 
     title: str
+    store: str
     release: str
     passed: int
     failed: tuple[str, ...]

@@ -25,12 +25,12 @@ def test_every_suite_has_been_run() -> None:
 
 
 def test_what_is_not_applicable_has_to_fail() -> None:
-    result = _judged(RUN, "1.0", {"A::test_a": "passed", "A::test_b": "failed", "A::test_c": "failed"})
+    result = _judged(RUN, "memory", "1.0", {"A::test_a": "passed", "A::test_b": "failed", "A::test_c": "failed"})
     assert (result.passed, result.failed, result.not_applicable) == (
         1,
         ("A::test_b",),
         {"A::test_c": "it is about tea"},
     )
-    result = _judged(RUN, "1.0", {"A::test_c": "passed", "A::test_d": "skipped"})
+    result = _judged(RUN, "memory", "1.0", {"A::test_c": "passed", "A::test_d": "skipped"})
     assert (result.passed, result.failed) == (0, ("A::test_c applies after all: it did not fail",))
     assert result.not_applicable["A::test_d"] == "skipped by the suite itself"

@@ -16,11 +16,12 @@ import aiohttp_session  # type: ignore[import-not-found]  # it is fetched
 import aiohttp_session.redis_storage  # type: ignore[import-not-found]
 import pytest
 from aiohttp import web
+from plugs.stores import fresh, kept  # type: ignore[import-not-found]  # on the path of the run
 
 from sojourn import Cookie, Lifetime, Session, Sessions
 from sojourn.core.ids import SessionId
 from sojourn.inbound.aiohttp import _Side, get_session
-from sojourn.store.memory import MemoryStore
+from sojourn.store import open_store
 
 NAME = "AIOHTTP_SESSION"
 
@@ -46,8 +47,9 @@ class Redis:
     """Our store, as far as the tests look into Redis."""
 
     def __init__(self) -> None:
-        self.store = MemoryStore()
-        self.sessions = Sessions(self.store)
+        self.store = open_store(fresh())
+        self.sessions = Sessions(self.store, near=None)
+        kept(self.sessions)
 
     async def set(self, key: str, value: str) -> None:
         session = await self._find(key)
@@ -76,7 +78,7 @@ class Storage:
     """Of Redis, or of a cookie."""
 
     def __init__(self, redis: Redis | None = None, *, max_age: int | None = None, **_: Any) -> None:
-        self.store = redis.store if redis is not None else MemoryStore()
+        self.store = redis.store if redis is not None else open_store(fresh())
         self.lifetime = Lifetime(idle=max_age or 1800)
 
 
@@ -94,7 +96,8 @@ def ours(theirs: str) -> SessionId:
 
 
 def session_middleware(storage: Storage) -> Any:
-    sessions = Sessions(storage.store, cookie=Cookie(name=NAME, secure=False), lifetime=storage.lifetime)
+    cookie = Cookie(name=NAME, secure=False)
+    sessions = kept(Sessions(storage.store, cookie=cookie, lifetime=storage.lifetime))
     sessions.shape(AiohttpSession)
     side = _Side(sessions)
 

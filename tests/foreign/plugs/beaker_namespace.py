@@ -10,14 +10,14 @@ from typing import Any
 import beaker.cache  # type: ignore[import-not-found]  # it is fetched
 from beaker.container import NamespaceManager  # type: ignore[import-not-found]
 from beaker.synchronization import ConditionSynchronizer  # type: ignore[import-not-found]
-from tests.test_managers import base  # type: ignore[import-not-found]  # Beaker's
+from plugs.stores import fresh  # type: ignore[import-not-found]  # on the path of the run
+from tests.test_managers import base  # type: ignore[import-untyped]  # Beaker's
 
 from sojourn import Session, Sessions
 from sojourn.core.ids import SessionId
 from sojourn.inbound.bridge import wait
-from sojourn.store.memory import MemoryStore
 
-SESSIONS = Sessions(MemoryStore())
+SESSIONS = Sessions(fresh())
 LOCKS: dict[tuple[str, str], Any] = {}
 
 

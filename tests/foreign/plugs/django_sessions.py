@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
@@ -10,6 +9,7 @@ from unittest import mock
 import django
 import pytest
 from django.conf import settings
+from plugs.stores import fresh  # type: ignore[import-not-found]  # on the path of the run
 
 settings.configure(
     SECRET_KEY="not a secret",
@@ -22,7 +22,7 @@ settings.configure(
     ],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
     SESSION_ENGINE="sojourn.inbound.django",
-    SOJOURN_STORE=os.environ["SOJOURN_STORE"],
+    SOJOURN_STORE=fresh(),
 )
 django.setup()
 

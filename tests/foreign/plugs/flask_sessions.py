@@ -7,6 +7,7 @@ from typing import Any
 import _pytest.monkeypatch
 import flask
 from flask.sessions import SessionInterface as FlaskInterface
+from plugs.stores import fresh, kept  # type: ignore[import-not-found]  # on the path of the run
 
 from sojourn import Sessions
 from sojourn.inbound.flask import SessionInterface
@@ -16,7 +17,11 @@ class Ours:
     """What an application gets that asks for its `session_interface`."""
 
     def __get__(self, app: flask.Flask | None, kind: type | None = None) -> Any:
-        return self if app is None else app.__dict__.setdefault("_ours", SessionInterface(Sessions()))
+        if app is None:
+            return self
+        if "_ours" not in app.__dict__:
+            app.__dict__["_ours"] = SessionInterface(kept(Sessions(fresh())))
+        return app.__dict__["_ours"]
 
     def __set__(self, app: flask.Flask, interface: FlaskInterface) -> None:
         app.__dict__["_ours"] = interface

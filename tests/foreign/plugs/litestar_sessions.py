@@ -6,6 +6,7 @@ from typing import Any
 
 import litestar.middleware.session.server_side
 import pytest
+from plugs.stores import fresh, kept  # type: ignore[import-not-found]  # on the path of the run
 
 from sojourn import Cookie, Sessions
 from sojourn.inbound.litestar import SessionConfig
@@ -15,7 +16,7 @@ class Config(SessionConfig):
     """With the cookie of Litestar's."""
 
     def __init__(self, **_: Any) -> None:
-        super().__init__(Sessions(cookie=Cookie(name="session", secure=False)))
+        super().__init__(kept(Sessions(fresh(), cookie=Cookie(name="session", secure=False))))
 
 
 def pytest_configure() -> None:

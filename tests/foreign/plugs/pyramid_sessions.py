@@ -5,20 +5,23 @@ from __future__ import annotations
 import unittest
 from typing import Any
 
-import tests.test_session  # type: ignore[import-not-found]  # Pyramid's
+import tests.test_session  # type: ignore[import-untyped]  # Pyramid's
+from plugs.stores import fresh, kept  # type: ignore[import-not-found]  # on the path of the run
 
 from sojourn import Cookie, Session, Sessions
 from sojourn.inbound.bridge import wait
 from sojourn.inbound.pyramid import session_factory
-from sojourn.store.memory import MemoryStore
+from sojourn.store import open_store
 
 
 class TestPyramid(tests.test_session.SharedCookieSessionTests, unittest.TestCase):  # type: ignore[misc]
     def setUp(self) -> None:
-        self.store = MemoryStore()
+        self.store = open_store(fresh())
 
     def _sessions(self, **settings: Any) -> Sessions:
-        return Sessions(self.store, cookie=Cookie(name="session"), **settings)
+        sessions = Sessions(self.store, cookie=Cookie(name="session"), **settings)
+        kept(sessions)
+        return sessions
 
     def _makeOne(self, request: Any, **_: Any) -> Session:  # noqa: N802 - as it is called there
         request.environ["HTTP_COOKIE"] = "; ".join(f"{name}={value}" for name, value in request.cookies.items())

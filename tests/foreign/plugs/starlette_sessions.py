@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import starlette.middleware.sessions
+from plugs.stores import fresh, kept  # type: ignore[import-not-found]  # on the path of the run
 
 from sojourn import Cookie, Lifetime, Session, Sessions
 from sojourn.inbound.asgi import SessionMiddleware
@@ -39,7 +40,7 @@ class Middleware(SessionMiddleware):
             domain=domain,
             partitioned=partitioned,
         )
-        super().__init__(app, Sessions(cookie=cookie, lifetime=Lifetime(idle=max_age or 1800)))
+        super().__init__(app, kept(Sessions(fresh(), cookie=cookie, lifetime=Lifetime(idle=max_age or 1800))))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         async def sending(message: Any) -> None:

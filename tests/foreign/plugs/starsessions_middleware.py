@@ -14,19 +14,20 @@ from typing import Any
 import pytest
 import starsessions
 import starsessions.session
+from plugs.stores import fresh, kept  # type: ignore[import-not-found]  # on the path of the run
 
 from sojourn import Cookie, Lifetime, Session, Sessions
 from sojourn.core.ids import SessionId
 from sojourn.inbound.asgi import SessionMiddleware
-from sojourn.store.memory import MemoryStore
+from sojourn.store import open_store
 
 
 class Store:
     """What their fixture is expected to be."""
 
     def __init__(self) -> None:
-        self.inner = MemoryStore()
-        self.sessions = Sessions(self.inner)
+        self.inner = open_store(fresh())
+        self.sessions = kept(Sessions(self.inner, near=None))
 
     async def write(self, session_id: str, data: bytes, lifetime: int, ttl: int) -> str:
         given = ours(session_id)
@@ -68,7 +69,7 @@ class Middleware:
         )
         seal = None if encryptor is None else [hashlib.sha256(str(id(encryptor)).encode()).digest()]
         sessions = Sessions(store.inner, cookie=cookie, lifetime=Lifetime(idle=lifetime or 1800), seal=seal)
-        self._served = SessionMiddleware(app, sessions)
+        self._served = SessionMiddleware(app, kept(sessions))
         self._name = cookie_name.encode()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

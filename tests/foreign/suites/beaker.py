@@ -15,7 +15,7 @@ repository, as of December 2025.""",
     checkout="https://github.com/bbangert/beaker",
     runs=(
         Run(
-            title="`CacheManagerBaseTests` over memory",
+            title="`CacheManagerBaseTests`",
             requirement="Beaker~=1.14",
             install=("WebTest~=3.0", "waitress~=3.0", "beautifulsoup4~=4.12", "soupsieve~=2.6"),
             arguments=("{plugs}/beaker_namespace.py",),

@@ -10,8 +10,6 @@ from tests.foreign.suite import Run, Suite
 RELEASES = {"4.2": (3, 8), "5.0": (3, 10), "5.1": (3, 10), "5.2": (3, 10), "6.0": (3, 12), "6.1": (3, 12)}
 """Those that may be in use, and the Python that each asks for."""
 
-STORES = {"memory": "memory:", "sqlite": "sqlite:///{tmp}/sessions.db"}
-
 SPELLING = (
     "asserts the very text of the line with which Django removes a cookie; ours has its attributes in another order, "
     "and HttpOnly beside them"
@@ -22,24 +20,17 @@ def _runs() -> Iterator[Run]:
     for release, python in RELEASES.items():
         if sys.version_info < python:
             continue
-        for store, address in STORES.items():
-            yield _run(release, f"`SessionTestsMixin` over {store}", "EngineTests", SOJOURN_STORE=address)
-            yield _run(release, f"`SessionMiddlewareTests` over {store}", "MiddlewareTests", SOJOURN_STORE=address)
-        yield _run(
-            release,
-            "`SessionMiddlewareTests` of our middleware over sqlite",
-            "OurMiddlewareTests",
-            SOJOURN_STORE=STORES["sqlite"],
-        )
+        yield _run(release, "`SessionTestsMixin`", "EngineTests")
+        yield _run(release, "`SessionMiddlewareTests`", "MiddlewareTests")
+        yield _run(release, "`SessionMiddlewareTests` of our middleware", "OurMiddlewareTests")
 
 
-def _run(release: str, title: str, tests: str, **environment: str) -> Run:
+def _run(release: str, title: str, tests: str) -> Run:
     return Run(
         title=title,
         requirement=f"django~={release}.0",
         arguments=(f"{{plugs}}/django_sessions.py::{tests}",),
         path=("{tests}/tests",),
-        environment=environment,
         not_applicable={
             f"OurMiddlewareTests::{test}": SPELLING
             for test in (

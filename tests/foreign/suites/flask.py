@@ -22,7 +22,7 @@ All of Flask's tests, with `sojourn.inbound.flask.SessionInterface` as the inter
 of its own; and those of them that `-k session` selects.""",
     runs=(
         Run(
-            title="`-k session` over memory",
+            title="`-k session`",
             requirement="flask~=3.1",
             arguments=("-p", "plugs.flask_sessions", "-k", "session", "{tests}/tests"),
             not_applicable=(
@@ -39,7 +39,7 @@ of its own; and those of them that `-k session` selects.""",
             ),
         ),
         Run(
-            title="all tests over memory",
+            title="all tests",
             requirement="flask~=3.1",
             arguments=("-p", "plugs.flask_sessions", "{tests}/tests"),
             not_applicable={

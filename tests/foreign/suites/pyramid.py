@@ -20,7 +20,7 @@ tests put into a cookie is stored, and its id put there. Left out is one that as
 cookie: ours never does.""",
     runs=(
         Run(
-            title="`SharedCookieSessionTests` over memory",
+            title="`SharedCookieSessionTests`",
             requirement="pyramid~=2.0",
             arguments=("{plugs}/pyramid_sessions.py", "-k", "not no_set_cookie"),
             not_applicable={

@@ -16,7 +16,7 @@ ours is a mapping and no `dict`: what the tests' views answer with is made one. 
 spelled as Starlette's.""",
     runs=(
         Run(
-            title="`test_session.py` over memory",
+            title="`test_session.py`",
             requirement="starlette~=1.0",
             arguments=(
                 *(

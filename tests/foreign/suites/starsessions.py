@@ -20,7 +20,7 @@ its classes: handlers, serializers, encryptors, metadata, and when its cookie is
     checkout="https://github.com/alex-oleshkevich/starsessions",
     runs=(
         Run(
-            title="two files of tests over memory",
+            title="two files of tests",
             requirement="starsessions~=2.2",
             install=("pytest-asyncio~=1.0",),
             arguments=(
