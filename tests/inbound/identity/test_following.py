@@ -152,6 +152,22 @@ async def test_a_save_on_the_way_is_followed(telling: Visitor) -> None:
     assert [record.principal for record in await telling.sessions.find()] == [None]
 
 
+async def test_who_signs_in_with_the_session_to_themselves_is_followed(telling: Visitor) -> None:
+    await telling.ask(sets(a=1))
+
+    async def sign_in(session: Session) -> None:
+        async with session.exclusive():
+            session["user_id"] = 7
+        assert session.principal == "7"
+        async with session.exclusive():
+            session["a"] = 2
+
+    before = telling.id
+    await telling.ask(sign_in)
+    assert telling.id != before
+    assert (await telling.ask(told)).value == [{"a": 2, "user_id": 7}, "7"]
+
+
 async def test_a_link_holds_the_id_that_a_sign_in_is_about_to_give(make: Make) -> None:
     visitor = Visitor(make(principal="user_id", tracking=["cookie", "url"]))
     await visitor.ask(sets(a=1))

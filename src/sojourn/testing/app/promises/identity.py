@@ -11,6 +11,7 @@ from sojourn.core import events
 from sojourn.testing.app.client import Visitor, over
 from sojourn.testing.app.gates import underway
 from sojourn.testing.app.ground import Ground, Serve, Site
+from sojourn.testing.app.socket import connected
 
 __all__ = ["IdentityPromises"]
 
@@ -171,3 +172,21 @@ class IdentityPromises(Ground):
         assert visitor.ask("put", user_id=15, status=500).status == 500
         seen = visitor.ask("read").value
         assert (seen["data"], seen["principal"]) == ({"a": "1"}, None)
+
+    def test_nobody_signs_in_by_an_attribute_over_a_socket(self, telling: Site) -> None:
+        visitor = telling.visitor()
+        visitor.ask("put", a=1)
+        with connected(visitor) as socket:
+            socket.say("put", user_id=16)
+        telling.rest()
+        seen = visitor.ask("read").value
+        assert (seen["data"], seen["principal"]) == ({"a": "1"}, None)
+
+    def test_who_signs_out_by_an_attribute_over_a_socket_has_no_session(self, telling: Site) -> None:
+        visitor = telling.visitor()
+        visitor.ask("put", user_id=17, a=1)
+        with connected(visitor) as socket:
+            socket.say("delete", name="user_id")
+        telling.rest()
+        assert visitor.ask("read").value["new"]
+        assert telling.do(telling.sessions.find(principal="17")) == []
