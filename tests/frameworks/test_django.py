@@ -13,7 +13,10 @@ from sojourn import Sessions
 
 
 class TestDjango(OverStores):
-    cannot: ClassVar[dict[str, str]] = {"test_*socket*": "Django has no WebSockets"}
+    cannot: ClassVar[dict[str, str]] = {
+        "test_*socket*": "Django has no WebSockets",
+        "test_server_sent_events_*": "a stream in Django goes on to its end",
+    }
 
     @contextmanager
     def serve(self, sessions: Sessions) -> Iterator[str]:
@@ -22,7 +25,10 @@ class TestDjango(OverStores):
 
 
 class TestDjangoUnderAsgi(OverStores):
-    cannot: ClassVar[dict[str, str]] = {"test_*socket*": "Django has no WebSockets"}
+    cannot: ClassVar[dict[str, str]] = {
+        "test_*socket*": "Django has no WebSockets",
+        "test_server_sent_events_*": "a stream in Django goes on to its end",
+    }
 
     @contextmanager
     def serve(self, sessions: Sessions) -> Iterator[str]:

@@ -8,13 +8,14 @@ from aiohttp import web
 
 from sojourn import Sessions
 from sojourn.inbound.aiohttp import SESSION, get_session, setup
-from sojourn.testing.app.deeds import begin, perform_async, stream
+from sojourn.testing.app.deeds import begin, events, perform_async, stream
 
 
 def application(sessions: Sessions) -> web.Application:
     app = web.Application()
     setup(app, sessions)
     app.router.add_get("/stream", _stream)
+    app.router.add_get("/events", _events)
     app.router.add_get("/socket", _socket)
     app.router.add_route("*", "/{deed:.*}", _do)
     return app
@@ -32,6 +33,16 @@ async def _stream(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse()
     await response.prepare(request)
     for part in stream(session):
+        await response.write(part)
+    await response.write_eof()
+    return response
+
+
+async def _events(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    parts = events(await get_session(request))
+    await response.prepare(request)
+    async for part in parts:
         await response.write(part)
     await response.write_eof()
     return response

@@ -11,7 +11,7 @@ from blacksheep.server.websocket import WebSocketDisconnectError
 
 from sojourn import Session, Sessions
 from sojourn.inbound.blacksheep import setup
-from sojourn.testing.app.deeds import begin, perform_async, stream
+from sojourn.testing.app.deeds import begin, events, perform_async, stream
 
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -20,6 +20,7 @@ def application(sessions: Sessions) -> Application:
     app = Application(router=Router())
     setup(app, sessions)
     app.router.add_get("/stream", _stream)
+    app.router.add_get("/events", _events)
     app.router.add_ws("/socket", _socket)
     for method in METHODS:
         app.router.add(method, "/*", _do)
@@ -41,6 +42,16 @@ async def _stream(request: Request) -> Response:
             yield part
 
     return Response(200, content=StreamedContent(b"text/plain", parts))
+
+
+async def _events(request: Request) -> Response:
+    begun = events(_session(request))
+
+    async def parts() -> AsyncIterator[bytes]:
+        async for part in begun:
+            yield part
+
+    return Response(200, content=StreamedContent(b"text/event-stream", parts))
 
 
 async def _socket(socket: WebSocket) -> None:

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from sojourn import Session, Sessions
 from sojourn.inbound.asgi import SessionMiddleware
 from sojourn.inbound.fastapi import session, view
-from sojourn.testing.app.deeds import Cart, begin, perform_async, stream
+from sojourn.testing.app.deeds import Cart, begin, events, perform_async, stream
 
 Ours = Annotated[Session, Depends(session)]
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
@@ -22,6 +22,7 @@ def application(sessions: Sessions) -> FastAPI:
     app = FastAPI(openapi_url=None)
     app.add_middleware(SessionMiddleware, sessions=sessions)
     app.get("/stream")(_stream)
+    app.get("/events")(_events)
     app.get("/view")(_view)
     app.api_route("/nothing", methods=METHODS)(_nothing)
     app.get("/static/nothing")(_nothing)
@@ -47,6 +48,10 @@ async def _view(cart: Annotated[Cart, Depends(view(Cart))], session: Ours, reque
 async def _stream(session: Ours) -> StreamingResponse:
     begin(session)
     return StreamingResponse(stream(session))
+
+
+async def _events(session: Ours) -> StreamingResponse:
+    return StreamingResponse(events(session), media_type="text/event-stream")
 
 
 async def _socket(socket: WebSocket, session: Ours) -> None:

@@ -13,13 +13,13 @@ from litestar.types import Method
 
 from sojourn import Session, Sessions
 from sojourn.inbound.litestar import SessionConfig
-from sojourn.testing.app.deeds import begin, perform_async, stream
+from sojourn.testing.app.deeds import begin, events, perform_async, stream
 
 METHODS: list[Method] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def application(sessions: Sessions) -> Litestar:
-    return Litestar([_do, _stream, _socket], plugins=[SessionConfig(sessions)], openapi_config=None)
+    return Litestar([_do, _stream, _events, _socket], plugins=[SessionConfig(sessions)], openapi_config=None)
 
 
 @route("/{deed:path}", http_method=METHODS)
@@ -34,6 +34,11 @@ async def _stream(request: Request[Any, Any, Any]) -> Stream:
     session = _session(request)
     begin(session)
     return Stream(stream(session))
+
+
+@get("/events")
+async def _events(request: Request[Any, Any, Any]) -> Stream:
+    return Stream(events(_session(request)), media_type="text/event-stream")
 
 
 @websocket("/socket")

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from sojourn import Sessions
 from sojourn.inbound.asgi import SessionMiddleware
-from sojourn.testing.app.deeds import begin, perform_async, stream
+from sojourn.testing.app.deeds import begin, events, perform_async, stream
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -32,6 +32,12 @@ async def _app(scope: Message, receive: Receive, send: Send) -> None:
         for part in stream(scope["session"]):
             await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body"})
+    elif scope["path"] == "/events":
+        parts = events(scope["session"])
+        await _start(send, 200, b"text/event-stream")
+        async for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body"})
     else:
         given = dict(parse_qsl(scope["query_string"].decode()))
         status, body = await perform_async(scope["path"].lstrip("/"), scope["session"], given)
@@ -48,6 +54,6 @@ async def _talk(scope: Message, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.send", "text": body.decode()})
 
 
-async def _start(send: Send, status: int) -> None:
-    headers = [(b"content-type", b"application/json")]
+async def _start(send: Send, status: int, kind: bytes = b"application/json") -> None:
+    headers = [(b"content-type", kind)]
     await send({"type": "http.response.start", "status": status, "headers": headers})

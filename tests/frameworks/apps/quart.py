@@ -10,7 +10,7 @@ from quart import Quart, Response, request, session, stream_with_context, websoc
 
 from sojourn import Session, Sessions
 from sojourn.inbound.quart import SessionInterface
-from sojourn.testing.app.deeds import begin, perform_async, stream
+from sojourn.testing.app.deeds import begin, events, perform_async, stream
 
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -19,6 +19,7 @@ def application(sessions: Sessions) -> Quart:
     app = Quart("contract", static_folder=None)
     app.session_interface = SessionInterface(sessions)  # type: ignore[assignment]  # Quart infers its own for it
     app.add_url_rule("/stream", view_func=_stream)
+    app.add_url_rule("/events", view_func=_events)
     app.add_url_rule("/<path:deed>", view_func=_do, methods=METHODS, provide_automatic_options=False)
     app.add_websocket("/socket", view_func=_socket)
     return app
@@ -44,6 +45,10 @@ async def _stream() -> Response:
             yield part
 
     return Response(parts())
+
+
+async def _events() -> Response:
+    return Response(events(_session()), content_type="text/event-stream")
 
 
 async def _socket() -> None:

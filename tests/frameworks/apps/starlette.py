@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket
 
 from sojourn import Session, Sessions
 from sojourn.inbound.asgi import SessionMiddleware
-from sojourn.testing.app.deeds import begin, perform_async, stream
+from sojourn.testing.app.deeds import begin, events, perform_async, stream
 
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -21,6 +21,7 @@ def application(sessions: Sessions) -> Starlette:
     app = Starlette(
         routes=[
             Route("/stream", _stream),
+            Route("/events", _events),
             WebSocketRoute("/socket", _socket),
             Route("/{deed:path}", _do, methods=METHODS),
         ]
@@ -43,6 +44,10 @@ async def _do(request: Request) -> Response:
 async def _stream(request: Request) -> StreamingResponse:
     begin(_session(request))
     return StreamingResponse(stream(_session(request)))
+
+
+async def _events(request: Request) -> StreamingResponse:
+    return StreamingResponse(events(_session(request)), media_type="text/event-stream")
 
 
 async def _socket(socket: WebSocket) -> None:

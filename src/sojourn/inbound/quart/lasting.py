@@ -119,6 +119,8 @@ class EventStream(Stream):
                 except (StopAsyncIteration, asyncio.CancelledError):
                     return
                 if self._visit.attendance is not None:
+                    if self._visit.attendance.over:
+                        return  # while this part was made
                     self._visit.attendance.sent()
                 yield part
         finally:

@@ -80,6 +80,15 @@ class Visitor:
             self.keep(answer)
         return answer
 
+    @contextmanager
+    def listening(self, target: str) -> Iterator[http.client.HTTPResponse]:
+        """An answer that is still being sent; what is left of it is for `read()`."""
+        cookies = "; ".join(f"{name}={value}" for name, value in self.jar.items())
+        with over(self.url) as connection:
+            connection.request("GET", target, headers={"Cookie": cookies} if cookies else {})
+            with connection.getresponse() as response:
+                yield response
+
     def keep(self, answer: Answer) -> None:
         """Take the cookies of an answer into the jar."""
         for name, value in answer.cookies.items():

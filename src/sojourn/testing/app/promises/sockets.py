@@ -82,6 +82,25 @@ class SocketPromises(Ground):
         site.rest()
         assert site.do(site.sessions.find(ref=ref)) == []
 
+    def test_an_end_in_a_request_closes_all_sockets_of_the_session(self, served: Serve) -> None:
+        visitor, other = (served(sockets=QUICK).visitor() for _ in range(2))
+        visitor.ask("count")
+        other.ask("count")
+        with connected(visitor) as one, connected(visitor) as two, connected(other) as third:
+            assert [socket.say("count") for socket in (one, two, third)] == [2, 2, 2]
+            visitor.ask("end")
+            assert [one.wait_for_the_end(), two.wait_for_the_end()] == [4401, 4401]
+            assert third.say("count") == 3
+
+    def test_an_end_over_a_socket_closes_all_sockets_of_the_session(self, served: Serve) -> None:
+        visitor = served(sockets=QUICK).visitor()
+        visitor.ask("count")
+        with connected(visitor) as one, connected(visitor) as two:
+            assert [socket.say("count") for socket in (one, two)] == [2, 2]
+            one.tell("end")
+            assert two.wait_for_the_end() == 4401
+        assert visitor.ask("read").value["new"]
+
     def test_a_sign_out_elsewhere_closes_the_socket(self, served: Serve) -> None:
         visitor = served(sockets=QUICK).visitor()
         visitor.ask("log_in", user="alice")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from sojourn.core import events
+from sojourn.inbound.lasting import Sockets
 from sojourn.testing.app.client import Visitor
-from sojourn.testing.app.ground import Ground, Site
+from sojourn.testing.app.deeds import MANY
+from sojourn.testing.app.ground import Ground, Serve, Site
 
 __all__ = ["StreamingPromises"]
 
@@ -42,3 +44,19 @@ class StreamingPromises(Ground):
         ref = visitor.ask("read").value["ref"]
         site.wait_for(lambda: site.told(events.ChangedLate, ref))
         assert visitor.ask("read").value["data"] == {"early": True, "late": True}
+
+    def test_server_sent_events_stop_when_the_session_ends(self, served: Serve) -> None:
+        visitor = served(sockets=Sockets(check=0.02)).visitor()
+        visitor.ask("log_in", user="alice")
+        with visitor.listening("/events") as events:
+            assert events.readline() == b"data: alice\n"
+            visitor.twin().ask("end")
+            assert events.read().count(b"data:") < MANY - 1
+
+    def test_server_sent_events_stop_when_their_visitor_signs_out(self, served: Serve) -> None:
+        visitor = served(sockets=Sockets(check=0.02)).visitor()
+        visitor.ask("log_in", user="alice")
+        with visitor.listening("/events") as events:
+            assert events.readline() == b"data: alice\n"
+            visitor.twin().ask("log_out")
+            assert events.read().count(b"data:") < MANY - 1
