@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from sojourn.testing import FakeBackend
+from sojourn.testing import Behaviour, FakeBackend
 
 PATIENCE = 10.0
 ALICE = b"Authorization: Basic " + base64.b64encode(b"alice:alice-secret") + b"\r\n"
@@ -47,6 +47,8 @@ def _goes_on(backend: FakeBackend) -> Iterator[None]:
     yield
     assert httpx2.get(f"{backend.url}/me", auth=("alice", backend.password_of("alice"))).status_code == 200
     assert backend.counts().faults == 0
+    assert len(backend.orders()) == backend.counts().orders
+    assert backend.seen()[-1].user == "alice"
     assert not backend.log
 
 
@@ -81,6 +83,16 @@ def test_several_cookie_headers_are_told_apart(backend: FakeBackend) -> None:
 @pytest.mark.parametrize("target", [b"/%00", b"/%ff%fe", b"//", b"/../../etc/passwd", b"/orders/%0d%0aX:y", b"*"])
 def test_a_strange_path_is_not_found(backend: FakeBackend, target: bytes) -> None:
     assert status(send(backend, get(ALICE, target))) in (200, 404)
+
+
+def test_a_strange_path_is_led_to_the_form(backend: FakeBackend) -> None:
+    backend.reset(Behaviour(sign_in=("form", "basic")))
+    for target in (b"/%ff%fe", b"/%0d%0a", b"/a%20b?next=//x", b"/login?next=%ff"):
+        assert status(send(backend, get(b"", target))) in (200, 302)
+
+
+def test_an_order_at_a_strange_path_is_told(backend: FakeBackend) -> None:
+    assert status(send(backend, get(ALICE, b"/orders/%ff%fe%00", b"POST"))) == 201
 
 
 @pytest.mark.parametrize("query", [b"?" + b"&" * 5_000, b"?%", b"?=%ff", b"?next&next", b"?\xc3"])

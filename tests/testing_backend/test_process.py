@@ -143,6 +143,7 @@ def test_a_mistake_is_told_in_a_line(given: str, said: str) -> None:
         {"session_cookie": None, "csrf": "fetch"},
         {"session_cookie": None, "sign_in": ("form",)},
         {"cookie_attributes": "Path=/\r\nX: y"},
+        {"cookie_attributes": "Path=/; Comment=é"},
         {"cookie_header": "X-Cookie"},
         {"companions": ("a;b",)},
         {"companions": "route"},

@@ -39,7 +39,8 @@ def test_a_session_that_was_closed_makes_room(backend: FakeBackend, client: Clie
     first = client("alice")
     first.get("/me")
     assert client("alice").get("/me").status_code == 503
-    first.get("/logout")
+    assert first.get("/logout").headers["set-cookie"] == "JSESSIONID=; Max-Age=0; Path=/; HttpOnly"
+    assert not first.cookies
     assert client("alice").get("/me").status_code == 200
     assert backend.counts().sessions_closed == 1
 
@@ -53,6 +54,15 @@ def test_the_header_closes_the_session_after_its_last_request(backend: FakeBacke
     assert last.status_code == 200
     assert alice.get("/me").status_code == 401
     assert backend.counts().sessions_closed == 1
+
+
+def test_the_header_closes_it_after_a_request_that_was_refused_too(backend: FakeBackend, client: Client) -> None:
+    backend.reset(Behaviour(csrf="fetch", close_header="X-Last"))
+    alice = client("alice")
+    assert alice.post("/orders", headers={"X-Last": "FALSE"}).status_code == 403
+    assert backend.counts().sessions_live == 0
+    alice.get("/me", headers={"x-os-session-keep-alive": "false"})
+    assert backend.counts().sessions_live == 1
 
 
 def test_a_session_expires_when_it_is_idle(backend: FakeBackend, client: Client) -> None:

@@ -170,6 +170,11 @@ def test_who_shows_credentials_is_not_led_to_the_form(backend: FakeBackend, clie
     assert httpx2.get(f"{backend.url}/me", auth=("alice", "wrong")).status_code == 401
 
 
+def test_where_there_is_only_the_form_other_credentials_lead_to_it(backend: FakeBackend, client: Client) -> None:
+    backend.reset(Behaviour(sign_in=("form",)))
+    assert client("alice").get("/me").status_code == 302
+
+
 def test_the_sign_in_beyond_the_cap_is_refused_at_the_form_too(backend: FakeBackend, client: Client) -> None:
     backend.reset(Behaviour(sign_in=("form", "basic"), sessions_per_user=1))
     client("alice").get("/me")

@@ -16,7 +16,7 @@ Challenge = Literal["basic", "bearer", "form"]
 Dialect = Literal["fetch", "django", "double-submit", "meta"]
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_VISIBLE = re.compile(r"[ -~]*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +111,7 @@ def _check_names(behaviour: Behaviour) -> None:
     for setting, name in names:
         if name is not None and _TOKEN.fullmatch(name) is None:
             raise _wrong(behaviour, setting, "a name is made of letters, digits and -_. (RFC 9110, section 5.6.2)")
-    if _CONTROLS.search(behaviour.cookie_attributes):
+    if _VISIBLE.fullmatch(behaviour.cookie_attributes) is None:
         raise _wrong(behaviour, "cookie_attributes", "give one line, such as 'Path=/; HttpOnly'")
 
 

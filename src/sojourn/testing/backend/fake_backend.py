@@ -40,7 +40,8 @@ class FakeBackend(Control):
         self._said = ""
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "sojourn.testing.backend", "--held", "--port", "0"],
+            # What is in the current directory takes the place of nothing that the server imports.
+            [sys.executable, "-P", "-m", "sojourn.testing.backend", "--held", "--port", "0"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,

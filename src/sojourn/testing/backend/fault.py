@@ -23,7 +23,7 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connection off in the middle of the answer. Or hold the request until it is released."""
     at: Literal["arrival", "admitted", "processed"] = "arrival"
     nth: int = 1
-    """At which of the requests that `method` and `path` let through, from now on."""
+    """At which of the requests that come to that moment from now on, and are of `method` and `path`."""
     times: int | None = 1
     """At how many in a row; None for all that follow."""
     method: str | None = None

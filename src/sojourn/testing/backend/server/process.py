@@ -23,6 +23,7 @@ __all__ = ["serve"]
 
 _STDIN = 0
 _CONNECTIONS = 1 << 14  # some clients open one for each of ten thousand calls, and keep it
+_OTHER_FILES = 256
 _LOOPBACK = "127.0.0.1"
 
 
@@ -64,9 +65,13 @@ async def _listening(name: str, host: str, port: int) -> AsyncIterator[tuple[str
 
 
 def _allow_files() -> None:
-    """Have as many files open as the system lets this user, for each connection is one."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    """Have as many files open as there may be connections, where the system lets this user."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _CONNECTIONS + _OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _follow_stdin() -> None:

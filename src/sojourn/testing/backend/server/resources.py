@@ -38,7 +38,6 @@ class Resources:
         self._behaviour = behaviour
         self._guard = guard
         self._tally = tally
-        self._orders = 0
         self._at: dict[str, Callable[[Call], Answer]] = {
             "/": self._front,
             "/me": self._me,

@@ -108,6 +108,12 @@ class Service:
             return await self._carried_out(request, caller)
         finally:
             session.at_once -= 1
+            if self._is_last(request):
+                self.sessions.close(session)
+
+    def _is_last(self, request: Request) -> bool:
+        header = self.behaviour.close_header
+        return header is not None and request.headers.get(header.lower(), "").lower() == "false"
 
     async def _carried_out(self, request: Request, caller: Caller) -> Answer:
         session = caller.session
@@ -121,11 +127,7 @@ class Service:
         if session is not None and (told := self._guard.told(request, session)):
             self.tally.add("csrf_tokens")
             answer = answer.with_headers(told)
-        struck = await self._struck("processed", request, session, answer)
-        close = self.behaviour.close_header
-        if close is not None and session is not None and request.headers.get(close.lower(), "").lower() == "false":
-            self.sessions.close(session)
-        return struck or answer
+        return await self._struck("processed", request, session, answer) or answer
 
     async def _struck(
         self, moment: Moment, request: Request, session: Session | None, answer: Answer | None = None
@@ -153,18 +155,19 @@ class Service:
         if session is not None:
             caller.enters(session.user, session)
             self.sessions.close(session)
-        name = self.behaviour.session_cookie
-        answer = text_answer(200, "Signed out")
-        if name is None:
-            return answer
-        return answer.with_headers([("set-cookie", f"{name}=; Max-Age=0; {self.behaviour.cookie_attributes}")])
+        if self.behaviour.session_cookie is None:
+            return text_answer(200, "Signed out")
+        return text_answer(200, "Signed out", self._set_cookie(f"{self.behaviour.session_cookie}=; Max-Age=0"))
 
     def _cookies(self, session: Session) -> list[tuple[str, str]]:
         behaviour = self.behaviour
         lines = [f"{behaviour.session_cookie}={number:032X}" for number in range(behaviour.stale_cookies)]
         lines.append(f"{behaviour.session_cookie}={session.id}")
         lines += [f"{name}={session.companion}" for name in behaviour.companions]
-        return [("set-cookie", f"{line}; {behaviour.cookie_attributes}".rstrip("; ")) for line in lines]
+        return list(map(self._set_cookie, lines))
+
+    def _set_cookie(self, line: str) -> tuple[str, str]:
+        return "set-cookie", f"{line}; {self.behaviour.cookie_attributes}".rstrip("; ")
 
     def _remember(self, request: Request, caller: Caller, answer: Answer) -> None:
         session = caller.session

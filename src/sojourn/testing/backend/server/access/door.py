@@ -60,6 +60,8 @@ class Door:
 
     def _challenge(self, request: Request, caller: Caller) -> Answer:
         self._tally.add("challenges")
-        if self._behaviour.sign_in[0] == "form" and not request.credentials[0]:
+        schemes = self._sign_in.challenges(request)
+        tried = bool(request.credentials[0] and schemes)
+        if self._behaviour.sign_in[0] == "form" and not tried:
             return self._login.challenge(request, caller)
-        return json_answer(401, {"error": "sign in"}).with_headers(self._sign_in.challenges(request))
+        return json_answer(401, {"error": "sign in"}).with_headers(schemes)

@@ -84,11 +84,8 @@ class SignIn:
         return [("www-authenticate", known[each]) for each in self._behaviour.sign_in if each in known]
 
     async def _counted(self, user: str | None) -> str | None:
-        if user is None:
-            self._tally.add("sign_ins_refused")
-            return None
         await asyncio.sleep(self._behaviour.sign_in_costs)
-        self._tally.add("sign_ins")
+        self._tally.add("sign_ins" if user is not None else "sign_ins_refused")
         return user
 
     def _is_right(self, user: str, password: str) -> bool:
