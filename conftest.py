@@ -29,13 +29,6 @@ def leave(namespace: dict[str, Any]) -> None:
     directory.cleanup()
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # Pyramid, and what it is built on, import modules that are to be dropped.
-    config.addinivalue_line("filterwarnings", "ignore:'cgi' is deprecated:DeprecationWarning")
-    config.addinivalue_line("filterwarnings", "ignore:pkg_resources is deprecated:UserWarning")
-    config.addinivalue_line("filterwarnings", "ignore:Deprecated call to .pkg_resources:DeprecationWarning")
-
-
 def place(item: pytest.Item) -> tuple[str, int]:
     """Sort key: the blocks of a page, in their order; then everything else, as it was."""
     return (str(item.path), item.example.start) if isinstance(item, SybilItem) else ("~", 0)
