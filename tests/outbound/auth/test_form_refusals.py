@@ -83,7 +83,13 @@ def test_the_form_in_the_place_of_a_page_does() -> None:
     assert refuses(in_place(), page(FORM.format("j_security_check;jsessionid=B")), at="app/deep/down")
     assert refuses(in_place(), page(FORM.format("/app/j_security_check"), status=403))
     assert refuses(at_login(), page(FORM.format("/login")))
+    assert refuses(in_place(), page(FORM.format("j_security_check")), at="app/")
     assert refuses(form(), page(FORM.format("anything")))
+
+
+def test_on_the_login_page_itself_it_does_not() -> None:
+    assert not refuses(at_login(), page(FORM.format("")), at="login?next=/")
+    assert not refuses(form(login_page="/in"), page(FORM.format("")), at="in")
 
 
 def test_a_form_without_action_does_where_it_comes_in_the_place_of_others() -> None:

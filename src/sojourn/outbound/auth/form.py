@@ -102,7 +102,8 @@ class Form(Proof):
             return True
         if response.status in REDIRECTS:
             return self._leads_to_login(response)
-        return bool(response.body) and self.reads(response) and self._holds_form(response, self._known)
+        asked_for_it = self._is_login_page(response.url)  # as a page that sets a cookie of CSRF
+        return not asked_for_it and self.reads(response) and self._holds_form(response, self._known)
 
     def reads(self, response: Response) -> bool:
         """Pages alone, and those only that are short enough for a login page."""
@@ -169,8 +170,9 @@ class Form(Proof):
 
     def _leads_to_login(self, response: Response) -> bool:
         url = target(response.url, response)
-        if not url or origin(url) != origin(response.url):
-            return False
+        return bool(url) and origin(url) == origin(response.url) and self._is_login_page(url)
+
+    def _is_login_page(self, url: str) -> bool:
         return path(url) in self._login_pages or (self._known is not None and path(url) == self._known.login_page)
 
     def _failed(self, what: str) -> SignInFailed:
