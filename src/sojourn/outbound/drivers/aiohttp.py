@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
 
 from sojourn.errors import SettingError
 from sojourn.outbound.driving import drive_async
-from sojourn.outbound.messages import Call, Request, Response, Send
+from sojourn.outbound.messages import Call, Fields, Request, Response, Send
 
 try:
     import aiohttp
     from aiohttp import payload
-    from multidict import CIMultiDict, CIMultiDictProxy
+    from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
 except ModuleNotFoundError:  # pragma: no cover - the tests have it
     raise SettingError("this exchange needs aiohttp: pip install aiohttp") from None
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from sojourn.outbound.exchange import Exchange
 
 __all__ = ["Connections", "Connector", "session"]
+
+_ENCODING, _ERRORS = "utf-8", "surrogateescape"  # how aiohttp reads and writes the octets of headers
 
 
 def session(exchange: Exchange, **options: Any) -> aiohttp.ClientSession:
@@ -156,7 +157,7 @@ class _Hands:
         given = [(name, value) for name in step.headers for value in headers.popall(name, ())]
         for name, value in step.headers.items():
             if value is not None:
-                headers[name] = value
+                headers[name] = value if value.isascii() else value.encode("latin-1").decode(_ENCODING, _ERRORS)
         try:
             response = self._response = await self._handler(self._request)
         finally:  # the application sees these headers by what it gets, and they are secret
@@ -186,13 +187,13 @@ class _Hands:
 
 
 def _call(request: aiohttp.ClientRequest, url: str) -> Call:
-    headers = request.headers
-
-    def fields(name: str) -> Sequence[str]:
-        return headers.getall(name, ())
-
     body = request.body
-    return Call(method=request.method, url=url, fields=fields, replayable=body == b"" or _replayable(body))
+    return Call(
+        method=request.method,
+        url=url,
+        fields=_fields(request.headers),
+        replayable=body == b"" or _replayable(body),
+    )
 
 
 def _replayable(body: Any) -> bool:
@@ -205,12 +206,15 @@ def _replayable(body: Any) -> bool:
 
 
 def _answer(response: aiohttp.ClientResponse, url: str, body: bytes | None = None) -> Response:
-    headers = response.headers
+    return Response(response.status, url, _fields(response.headers), body)
 
-    def fields(name: str) -> Sequence[str]:
-        return headers.getall(name, ())
 
-    return Response(response.status, url, fields, body)
+def _fields(headers: MultiMapping[str]) -> Fields:
+    def fields(name: str) -> list[str]:
+        values = headers.getall(name, [])
+        return [each if each.isascii() else each.encode(_ENCODING, _ERRORS).decode("latin-1") for each in values]
+
+    return fields
 
 
 def _without_cookies(response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sojourn.errors import SettingError
 from sojourn.outbound.driving import drive, drive_async
-from sojourn.outbound.messages import Call, Request, Response, Send
+from sojourn.outbound.messages import Call, Fields, Request, Response, Send
 
 try:
     import httpx2
@@ -195,14 +195,14 @@ def _call(request: httpx2.Request) -> Call:
     return Call(
         method=request.method,
         url=str(request.url),
-        fields=request.headers.get_list,
+        fields=_fields(request.headers),
         replayable=isinstance(request.stream, httpx2.ByteStream),
     )
 
 
 def _with(request: httpx2.Request, step: Send) -> httpx2.Request:
     """A request that can be sent while the application's own stays as it is, without anything secret in it."""
-    headers = request.headers.copy()
+    headers = httpx2.Headers(request.headers, encoding="latin-1")  # the octets of a cookie may be any
     for name, value in step.headers.items():
         if value is not None:
             headers[name] = value
@@ -218,7 +218,15 @@ def _request(request: Request) -> httpx2.Request:
 
 
 def _answer(response: httpx2.Response, url: str, body: bytes | None = None) -> Response:
-    return Response(response.status_code, url, response.headers.get_list, body)
+    return Response(response.status_code, url, _fields(response.headers), body)
+
+
+def _fields(headers: httpx2.Headers) -> Fields:
+    def fields(name: str) -> list[str]:
+        values = headers.get_list(name)
+        return [each if each.isascii() else each.encode(headers.encoding).decode("latin-1") for each in values]
+
+    return fields
 
 
 def _without_cookies(response: httpx2.Response | None) -> httpx2.Response:

@@ -38,7 +38,7 @@ class Connections:
 
     def __init__(self, adapter: requests.adapters.HTTPAdapter | None = None) -> None:
         """`adapter`: by which it goes."""
-        self.adapter = adapter or requests.adapters.HTTPAdapter(pool_maxsize=_MOST_IDLE)
+        self.adapter = adapter or _Connecting(pool_maxsize=_MOST_IDLE)
 
     def ask(self, request: Request, **how: Any) -> Response:
         """Send a request of a negotiation's own. `how`: as of `HTTPAdapter.send`."""
@@ -49,6 +49,14 @@ class Connections:
     def close(self) -> None:
         """Close them."""
         self.adapter.close()
+
+
+class _Connecting(requests.adapters.HTTPAdapter):
+    """Connects, and shows no cookies to `http.cookiejar`, which warns of what it cannot read."""
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        _forget_cookies(resp)
+        return super().build_response(req, resp)
 
 
 class Adapter(requests.adapters.BaseAdapter):
@@ -220,11 +228,14 @@ def _answer(response: requests.Response, url: str, body: bytes | None = None) ->
 
 def _without_cookies(response: requests.Response) -> requests.Response:
     """They are the session's, and not for the jars of requests, which read them where they came in."""
-    raw = response.raw
-    if "set-cookie" in raw.headers:
-        del raw.headers["set-cookie"]
-        if (original := raw._original_response) is not None:  # noqa: SLF001 - what requests reads them of, too
-            del original.msg["set-cookie"]
+    if "set-cookie" in response.raw.headers:
+        del response.raw.headers["set-cookie"]
         del response.headers["set-cookie"]
         response.cookies.clear()
+        _forget_cookies(response.raw)
     return response
+
+
+def _forget_cookies(raw: Any) -> None:
+    if (original := raw._original_response) is not None:  # noqa: SLF001 - what requests reads them of
+        del original.msg["set-cookie"]
