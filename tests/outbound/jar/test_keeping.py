@@ -99,6 +99,13 @@ def test_what_comes_after_it_was_packed_comes_later() -> None:
     assert jar.header(URL, now=NOW) == "B=1; A=2; C=1"
 
 
+def test_what_is_there_twice_counts_once() -> None:
+    (cookies,) = msgspec.msgpack.decode(full().pack())
+    jar = Jar.unpack(msgspec.msgpack.encode([[*cookies, *cookies]]))
+    assert (len(jar), jar.header(URL, now=NOW)) == (4, full().header(URL, now=NOW))
+    assert Jar.unpack(jar.pack()).header(URL, now=NOW + 60) == full().header(URL, now=NOW + 60)
+
+
 def test_an_empty_jar_is_small() -> None:
     assert len(Jar.unpack(Jar().pack())) == 0
     assert len(Jar().pack()) < 8

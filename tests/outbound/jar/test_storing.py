@@ -74,10 +74,18 @@ def test_it_says_whether_anything_has_changed() -> None:
     answers = [
         jar.receive(HTTPS, each, now=NOW + second)
         for second, each in enumerate(
-            [["A=1"], ["A=1"], [], ["A=2"], ["A=2; Max-Age=60"], ["A=2; Max-Age=60"], ["\0"], ["A=2; HttpOnly"]]
+            [["A=1"], ["A=1"], [], ["A=2"], ["A=2; Max-Age=60"], ["A=2; Max-Age=60"], ["\0"], ["A=2"]]
         )
     ]
     assert answers == [True, False, False, True, True, True, False, True]
+
+
+@pytest.mark.parametrize("attribute", ["HttpOnly", "Secure", "SameSite=Lax"])
+def test_an_attribute_more_or_less_is_a_change(attribute: str) -> None:
+    jar = Jar()
+    jar.receive(HTTPS, ["A=1"], now=NOW)
+    turns = [f"A=1; {attribute}", f"A=1; {attribute}", "A=1"]
+    assert [jar.receive(HTTPS, [each], now=NOW) for each in turns] == [True, False, True]
 
 
 def test_that_one_has_expired_is_a_change_as_well() -> None:

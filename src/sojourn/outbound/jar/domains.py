@@ -32,8 +32,8 @@ class Domains:
         return domain in self._virtual
 
     def virtual(self, domain: str) -> str:
-        """The domain of a cookie in our words; as it is where nothing is known of it."""
-        return self._names.get(domain.removeprefix(".").lower(), domain)
+        """A canonical domain in our words; as it is where nothing is known of it."""
+        return self._names.get(domain, domain)
 
 
 def _by_internal(pairs: Iterable[tuple[str, str]], setting: str) -> dict[str, str]:

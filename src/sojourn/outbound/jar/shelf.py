@@ -81,8 +81,10 @@ class Shelf:
         return True
 
     def add(self, cookie: Stored) -> None:
-        """Keep a cookie where none is in its place."""
-        self._domains.setdefault(cookie.domain, {})[cookie.place] = cookie
+        """Keep a cookie whose place is free; any other is left out."""
+        kept = self._domains.setdefault(cookie.domain, {})
+        if kept.setdefault(cookie.place, cookie) is not cookie:
+            return
         self._length += 1
         self._order = max(self._order, cookie.order)
         self._expiry = min(self._expiry, cookie.expires_at)
