@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures.thread  # noqa: F401 - asyncio imports it late; its hooks for forks must not come during one
 import contextlib
 import os
 import sqlite3
@@ -21,6 +20,7 @@ from sojourn.errors import SettingError, StoreUnavailable
 from sojourn.store.base import BEAT, Beat, Change, Ending, Query, WhenFull
 from sojourn.store.sqlite import changes, endings, leases, schema, statements
 from sojourn.store.sqlite.log import Log
+from sojourn.store.sqlite.threads import in_thread
 from sojourn.store.sqlite.writer import Job, Writer
 
 __all__ = ["SqliteStore"]
@@ -72,10 +72,7 @@ class SqliteStore:
         writer = self._writer
         self._writer = self._new_writer()
         self._close_reader()
-        try:
-            await asyncio.to_thread(writer.close)
-        except RuntimeError:  # the interpreter ends, and gives out no threads any more: there is nobody to be held up
-            writer.close()
+        await in_thread(writer.close)
 
     async def load(self, key: str, app: str) -> Record | None:
         """As `Store`."""
@@ -163,7 +160,7 @@ class SqliteStore:
         now = self._clock()
         await self._read(lambda _connection: None)  # the schema is there
         try:
-            return await asyncio.to_thread(self._find, query, limit, after, now)
+            return await in_thread(self._find, query, limit, after, now)
         except sqlite3.Error:  # as for `_read`
             return await self._do(lambda connection: statements.find(connection, query, limit, after, now))  # type: ignore[no-any-return]
 

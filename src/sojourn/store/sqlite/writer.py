@@ -14,6 +14,7 @@ from typing import Any
 
 from sojourn.errors import StoreBusy, StoreUnavailable
 from sojourn.store.sqlite.log import Log
+from sojourn.store.sqlite.threads import in_thread
 
 __all__ = ["Job", "Writer"]
 
@@ -82,7 +83,7 @@ class Writer:
     async def relief(self) -> None:
         """Wait while the log, that has become long, is carried over."""
         if (carrying := self._log.relief) is not None:
-            await asyncio.to_thread(carrying.join)
+            await in_thread(carrying.join)
 
     def close(self) -> None:
         """Carry out what is waiting, then stop. Blocks until that is done."""
