@@ -183,9 +183,9 @@ class Attempt:
         session.used_at = rules.clock()
         rules.telling.answered(self.place, session, answer)
         if ours and (cookies := answer.all("set-cookie")):
-            named = self._names_of_session() if rules.stateful and self.claim is None else None
+            before = self._names_of_session() if rules.stateful and self.claim is None else {}
             session.jar.receive(url, cookies, now=session.used_at)
-            if named is not None and named != self._names_of_session():
+            if before and before.items() - self._names_of_session().items():
                 self.place.refused(session)
                 self.place.broken = True
                 raise SessionLost(f"{rules.origin} has begun another session in the middle of a stateful exchange")
