@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import io
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -163,11 +164,13 @@ class Aiohttp(Client):
         self.session = exchange.aiohttp(**options)
 
     async def send(self, call: Call) -> Answer:
+        large = call.body is not None and len(call.body) > 1 << 20  # of which aiohttp warns
+        content = io.BytesIO(call.body or b"") if large else call.body
         async with self.session.request(
             call.method,
             call.url,
             headers=call.headers,
-            data=call.body if call.once is None else pieces(call.once),
+            data=content if call.once is None else pieces(call.once),
             timeout=aiohttp.ClientTimeout(total=call.patience),
             allow_redirects=call.follow,
         ) as response:
