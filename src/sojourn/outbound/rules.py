@@ -13,6 +13,7 @@ from sojourn.outbound.csrf.base import Csrf
 from sojourn.outbound.jar import Jar
 from sojourn.outbound.keeping.gate import Gate, Pace
 from sojourn.outbound.messages import Response
+from sojourn.outbound.visiting.addresses import origin
 from sojourn.outbound.telling import Telling
 
 __all__ = ["Rules"]
@@ -50,4 +51,4 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     def own(self, url: str) -> bool:
         """Whether it is of the back end itself."""
-        return url.startswith(self.origin)
+        return url.startswith(self.origin) or f"{origin(url)}/" == self.origin  # it may name the usual port
