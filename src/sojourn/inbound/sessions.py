@@ -10,9 +10,8 @@ from typing import Literal, TypeVar, cast
 
 from sojourn.core import events
 from sojourn.core.cookies import Cookie
-from sojourn.core.events import Listener
+from sojourn.core.events import Listener, Listeners
 from sojourn.core.lifetime import Clock, Lifetime
-from sojourn.core.listeners import Listeners
 from sojourn.core.outcome import Outcome
 from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage

@@ -9,8 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from sojourn.core.events import Listener
-from sojourn.core.listeners import Listeners
+from sojourn.core.events import Listener, Listeners
 from sojourn.outbound.events import (
     BackendEvent,
     CallAnswered,

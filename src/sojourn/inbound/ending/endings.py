@@ -9,9 +9,8 @@ from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Protocol
 
-from sojourn.core.events import Reason, SessionEnded
+from sojourn.core.events import Listeners, Reason, SessionEnded
 from sojourn.core.lifetime import Clock
-from sojourn.core.listeners import Listeners
 from sojourn.core.record import Record
 from sojourn.errors import OutcomeUnknown, StoreError
 from sojourn.inbound.doubt import ask_again

@@ -11,8 +11,8 @@ from typing import Literal
 import msgspec
 
 from sojourn.core import codec, events
+from sojourn.core.events import Listeners
 from sojourn.core.keeper import Right
-from sojourn.core.listeners import Listeners
 from sojourn.core.merge import Changes, contradictions, refuse_contradictions
 from sojourn.core.outcome import Outcome, Use, conclude
 from sojourn.core.record import Record

@@ -12,8 +12,8 @@ import msgspec
 
 from sojourn.core import codec, cookies, events
 from sojourn.core.cookies import Cookie
+from sojourn.core.events import Listeners
 from sojourn.core.ids import SessionId, new_ref
-from sojourn.core.listeners import Listeners
 from sojourn.core.record import Record, is_text, told_by
 from sojourn.errors import Conflict, Gone, NotStorable, SettingError, SojournError, StoreUnavailable
 from sojourn.inbound.keeping.rules import Rules

@@ -7,9 +7,9 @@ from typing import cast
 
 from sojourn.core import events
 from sojourn.core.cookies import Cookie
+from sojourn.core.events import Listeners
 from sojourn.core.ids import SessionId
 from sojourn.core.lifetime import Clock
-from sojourn.core.listeners import Listeners
 from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
 from sojourn.inbound.ending import Endings, Sweeper
