@@ -13,8 +13,8 @@ from sojourn.outbound.csrf.base import Csrf
 from sojourn.outbound.jar import Jar
 from sojourn.outbound.keeping.gate import Gate, Pace
 from sojourn.outbound.messages import Response
-from sojourn.outbound.visiting.addresses import origin
 from sojourn.outbound.telling import Telling
+from sojourn.outbound.visiting.addresses import origin
 
 __all__ = ["Rules"]
 
