@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from dataclasses import fields
 
@@ -78,4 +79,8 @@ def _tell_program(started: Started) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Without taking the interpreter down: a thread of granian's that calls into it at that moment aborts the process.
+    os._exit(status)
