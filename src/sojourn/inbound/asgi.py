@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from sojourn.core.session import Stage
 from sojourn.errors import SettingError, SojournError, StoreError
 from sojourn.inbound.answers import layers
+from sojourn.inbound.answers.headers import tells_events
 from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
 from sojourn.inbound.lasting import Attendance
@@ -197,14 +198,6 @@ def request_of(scope: Scope, sessions: Sessions) -> Request:
     return _Request(scope) if rewriting is None else _RewrittenRequest(scope, rewriting)
 
 
-def _tells_events(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether an answer is a stream of server-sent events."""
-    for name, value in headers:
-        if name == b"content-type":
-            return value.startswith(b"text/event-stream")
-    return False
-
-
 class _Answer(Visit):
     """The answer to one request, on its way out through the session's commit."""
 
@@ -232,7 +225,7 @@ class _Answer(Visit):
             return self._start(message)
         if self.session.looked or self.session.track is not None:
             message = {**message, "headers": self.passed(message.get("headers") or ())}
-            if _tells_events(message["headers"]):
+            if tells_events(message["headers"]):
                 self._attend_stream()
         if self.lasting:
             self._attend_socket(message)
@@ -248,7 +241,7 @@ class _Answer(Visit):
         else:
             if self.lasting:
                 self._attend_socket(message)
-            elif _tells_events(headers):
+            elif tells_events(headers):
                 self._attend_stream()
             await self._send({**message, "headers": headers})
 

@@ -12,7 +12,7 @@ from sojourn.inbound.answers import layers
 from sojourn.inbound.answers.headers import as_bytes, as_text
 from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
-from sojourn.inbound.bridge import Bridge
+from sojourn.inbound.bridge import Bridge, Events
 from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.tracking.request import RequestDefaults
 from sojourn.inbound.tracking.rewriting import Parameters, Rewriting
@@ -145,6 +145,8 @@ class _Answer:
     _begun = False  # the server was told to start
     _over = False
     _failed = False
+    _lasts = False  # its body is made while it is sent
+    _events: Events | None = None
     _status = ""
     _headers: list[tuple[str, str]]
     _sent: list[tuple[str, str]]
@@ -181,9 +183,19 @@ class _Answer:
         self._begun, self._sent = True, headers
         self._write = self._start_response(self._status, headers)
 
+    def go_on(self) -> bool:
+        """Have it begin, if it has not; whether a part may be sent that is there now."""
+        if not self._begun:
+            self.begin()
+        if self._begun and not self._lasts:
+            self._lasts, self._events = True, self._bridge.attend(self._visit, as_bytes(self._sent))
+        return self._events is None or self._events.go_on()
+
     def fail(self, error: BaseException) -> list[bytes]:
         """What the visitor is told in the application's place. Raises `error` where that is for the server to tell."""
         self._failed = True
+        if self._events is not None and self._events.caused(error):
+            return []  # it was told that the stream is over, as when a visitor leaves
         if self._begun or not isinstance(error, SojournError) or error.status_hint == FAULT:
             raise error
         self.finish()
@@ -194,6 +206,8 @@ class _Answer:
         """The answer is over."""
         if not self._over:
             self._over = True
+            if self._events is not None:
+                self._events.leave()
             self._bridge.finish(self._visit, failed=self._failed)
 
     def _write_now(self, data: bytes) -> None:
@@ -217,10 +231,10 @@ class _Stream:
             raise StopIteration
         try:
             part = next(self._parts, None)
-            self._answer.begin()
+            goes_on = self._answer.go_on()
         except BaseException as error:  # noqa: BLE001 - it is raised again, unless we answer in its place
             return b"".join(self._answer.fail(error))
-        if part is None:
+        if part is None or not goes_on:
             raise StopIteration
         return part
 

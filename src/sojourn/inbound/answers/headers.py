@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sojourn.inbound.tracking.cookies import Headers
 from sojourn.inbound.tracking.track import RequestTrack
 
-__all__ = ["as_bytes", "as_text", "told", "tracked", "varied"]
+__all__ = ["as_bytes", "as_text", "tells_events", "told", "tracked", "varied"]
 
 # How a header ends that allows storing: those for some caches alone (`CDN-Cache-Control` …) win over the general one
 # there (RFC 9213 §2.2).
@@ -45,6 +45,14 @@ def varied(headers: Iterable[tuple[bytes, bytes]], by: bytes = b"Cookie") -> Hea
         fields.append(by)
     kept.append((b"vary", b", ".join(fields)))
     return kept
+
+
+def tells_events(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether an answer is a stream of server-sent events."""
+    for name, value in headers:
+        if name.lower() == b"content-type":
+            return value.startswith(b"text/event-stream")
+    return False
 
 
 def _private(headers: Headers) -> Headers:

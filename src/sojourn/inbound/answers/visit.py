@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import cast
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import TypeVar, cast
 
 from sojourn.core.keeper import Keeper
 from sojourn.core.session import Session, Stage
 from sojourn.errors import Contradiction, SessionError, SojournError, StoreError
 from sojourn.inbound.answers import layers
 from sojourn.inbound.answers.headers import told, tracked, varied
-from sojourn.inbound.lasting import Attendance
+from sojourn.inbound.lasting import Attendance, Stream
 from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.tracking.cookies import Headers
 from sojourn.inbound.tracking.request import Request
 from sojourn.inbound.tracking.track import RequestTrack
 
 __all__ = ["Visit"]
+
+T = TypeVar("T")
 
 
 class Visit:
@@ -137,6 +139,14 @@ class Visit:
         """Look after a connection that has been accepted, and lasts. `close`: ends it, with a code if it takes one."""
         if self.session.record is not None:
             self.attendance = Attendance(self.sessions.attending, self.session, self.sessions.lifetime, close)
+
+    def attended(self, body: AsyncIterator[T]) -> AsyncIterator[T]:
+        """The parts of a body that is made while it is sent, as long as the session goes on."""
+        if self.session.record is None:
+            return body
+        lasting = Stream(body)
+        self.attend(lasting.close)
+        return lasting.parts(cast("Attendance", self.attendance))
 
     def close(self) -> None:
         """The request is over: the session refuses further use."""

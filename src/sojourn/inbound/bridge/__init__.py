@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sojourn.inbound.bridge.bridge import Bridge, Waiting
+from sojourn.inbound.bridge.events import Events
 from sojourn.inbound.bridge.loop import at_exit, wait
 
-__all__ = ["Bridge", "Waiting", "at_exit", "wait"]
+__all__ = ["Bridge", "Events", "Waiting", "at_exit", "wait"]

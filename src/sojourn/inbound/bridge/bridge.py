@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 from sojourn.core.keeper import Exclusive, Keeper
 from sojourn.core.session import Session
+from sojourn.inbound.answers.headers import tells_events
 from sojourn.inbound.answers.visit import Visit
+from sojourn.inbound.bridge.events import Events
 from sojourn.inbound.bridge.loop import at_exit, wait
 from sojourn.inbound.bridge.surroundings import check
 from sojourn.inbound.sessions import Sessions
@@ -40,6 +42,10 @@ class Bridge:
     def start(self, visit: Visit, headers: Iterable[tuple[bytes, bytes]], *, status: int) -> Headers:
         """As `Visit.start`; for an answer that does not pass."""
         return wait(visit.start(headers, status=status))
+
+    def attend(self, visit: Visit, headers: Iterable[tuple[bytes, bytes]]) -> Events | None:
+        """Looks after the body of an answer that has started with `headers`; None where that is not wanted."""
+        return Events(visit) if visit.session.record is not None and tells_events(headers) else None
 
     def finish(self, visit: Visit, *, failed: bool = False) -> None:
         """The answer is over; as `Visit.finish` and `Visit.close`."""

@@ -14,10 +14,10 @@ from django.utils.cache import patch_vary_headers
 from sojourn.core.session import Stage
 from sojourn.errors import NotStorable, SojournError
 from sojourn.inbound import asgi, wsgi
-from sojourn.inbound.answers.headers import as_bytes, as_text, told
+from sojourn.inbound.answers.headers import as_bytes, as_text, tells_events, told
 from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
-from sojourn.inbound.bridge import Bridge
+from sojourn.inbound.bridge import Bridge, Events
 from sojourn.inbound.django import values
 from sojourn.inbound.django.cookies import Line
 from sojourn.inbound.django.engine import SessionStore
@@ -60,6 +60,7 @@ class Answer:
         self._store = store
         self._request = request
         self._over = False
+        self._events: Events | None = None
 
     @property
     def replaced(self) -> bool:
@@ -114,9 +115,9 @@ class Answer:
             return False
         body: Any = response
         if body.is_async:
-            body.streaming_content = self._aiter(body.streaming_content)
+            body.streaming_content = self._aiter(body.streaming_content, headers_of(response))
         else:
-            body.streaming_content = self._iter(body.streaming_content)
+            body.streaming_content = self._iter(body.streaming_content, headers_of(response))
         closers_of(response).append(self._close)
         return True
 
@@ -141,26 +142,35 @@ class Answer:
 
     def finish(self, *, failed: bool) -> None:
         """As `afinish`, in sync code."""
+        if self._over:
+            return
         self._over = True
         try:
+            if self._events is not None:
+                self._events.leave()
             self._bridge.finish(self.visit, failed=failed)
         finally:
             self._store.leave()
 
-    def _iter(self, body: Iterator[bytes]) -> Iterator[bytes]:
+    def _iter(self, body: Iterator[bytes], headers: Headers) -> Iterator[bytes]:
+        events = self._events = self._bridge.attend(self.visit, headers)
         try:
-            yield from body
+            for chunk in body:
+                if events is not None and not events.go_on():
+                    return  # Django closes what makes it, and then this answer
+                yield chunk
         except GeneratorExit:
             self.finish(failed=False)  # that the visitor has gone changes nothing
             raise
-        except BaseException:
+        except BaseException as error:
             self.finish(failed=True)
-            raise
+            if events is None or not events.caused(error):
+                raise
         self.finish(failed=False)
 
-    async def _aiter(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _aiter(self, body: AsyncIterator[bytes], headers: Headers) -> AsyncIterator[bytes]:
         try:
-            async for chunk in body:
+            async for chunk in self.visit.attended(body) if tells_events(headers) else body:
                 yield chunk
         except BaseException as error:
             await self.afinish(failed=not isinstance(error, GeneratorExit))
@@ -169,11 +179,10 @@ class Answer:
 
     def _close(self) -> None:
         """The server has done with it, though it may not have begun to send it."""
-        if not self._over:
-            try:
-                self.finish(failed=False)
-            except SojournError as error:
-                _log.warning("what a response changed while it was sent is not stored: %s", error)
+        try:
+            self.finish(failed=False)
+        except SojournError as error:
+            _log.warning("what a response changed while it was sent is not stored: %s", error)
 
 
 def headers_of(response: HttpResponseBase) -> Headers:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sojourn.inbound.lasting.attendance import Attendance, Attending
+from sojourn.inbound.lasting.attendance import Attendance
+from sojourn.inbound.lasting.presence import Attending, Presence
 from sojourn.inbound.lasting.sockets import Sockets
+from sojourn.inbound.lasting.stream import Stream
 
-__all__ = ["Attendance", "Attending", "Sockets"]
+__all__ = ["Attendance", "Attending", "Presence", "Sockets", "Stream"]
