@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 __all__ = ["parsed"]
 
@@ -16,6 +17,7 @@ _YEAR = re.compile(r"([0-9]{2,4})(?![0-9])")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
+@lru_cache(maxsize=256)  # within a second all sessions are given the same
 def parsed(text: str) -> float | None:
     """The instant in seconds since 1970; None for what is no date."""
     missing = [_TIME, _DAY, _MONTH, _YEAR]
