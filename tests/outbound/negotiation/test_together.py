@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
 
 import pytest
 from tests.outbound.negotiation.played import ANOTHER, SESSION, Played, backend
 
 from sojourn.errors import BackendBusy, ExchangeEnded, SessionLost, SignInFailed
-from sojourn.outbound import Backend, Exchange, Limits
+from sojourn.outbound import Backend, Exchange, Limits, Request, Response, SignInWith
 
 
 @pytest.fixture
@@ -57,6 +58,20 @@ def test_a_wrong_password_is_tried_once_for_all_who_wait(exchange: Exchange) -> 
         other.go_on()
     assert [type(each.error) for each in (first, *others)] == [SignInFailed] * 6
     assert Played(exchange).sent["Authorization"] is not None  # who comes later may try: it may have been put right
+
+
+def test_a_sign_in_that_came_to_nothing_without_saying_so_is_tried_twice_and_no_more() -> None:
+    def knock(url: str, now: float) -> Generator[Request, Response, dict[str, str]]:
+        yield Request(method="GET", url=f"{url}knock")
+        return {}
+
+    exchange = backend(auth=SignInWith(knock, identity="alice", secret="wrong")).exchange()
+    call = Played(exchange)
+    for _ in range(2):
+        assert call.asked == "GET knock"
+        call.answer(200, SESSION)
+        call.answer(401)
+    assert isinstance(call.error, SignInFailed)
 
 
 def test_who_waits_and_goes_away_leaves_the_others_waiting(exchange: Exchange) -> None:

@@ -145,3 +145,11 @@ def test_a_back_end_that_gives_no_token_is_asked_once(exchange: Exchange) -> Non
     assert call.sent == {"Cookie": "JSESSIONID=one"}
     call.answer(201)
     assert Played(exchange, "POST").sent == {"Cookie": "JSESSIONID=one"}
+
+
+def test_a_token_that_the_application_sets_itself_is_its_own_business(exchange: Exchange) -> None:
+    signed_in(exchange)
+    call = Played(exchange, "POST", headers={"X-CSRF-Token": "mine"})
+    assert call.sent == {"Cookie": "JSESSIONID=one"}
+    call.answer(403, REQUIRED)
+    assert call.result is not None

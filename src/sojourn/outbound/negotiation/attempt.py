@@ -53,7 +53,7 @@ class Attempt:
         if csrf is not None and call.method not in SAFE:
             token = yield from self._token(csrf, call)
         answer: Response = yield from self.send(call, token=token, last=last)
-        if token and csrf is not None and csrf.refuses(answer):
+        if token and csrf is not None and csrf.headers(token, call) and csrf.refuses(answer):
             self.session.token.drop(token)
             newer = yield from self._token(csrf, call, stale=token)
             if newer not in ("", token) and call.replayable:

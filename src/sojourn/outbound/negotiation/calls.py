@@ -136,20 +136,29 @@ def _give_way(call: Call, attempt: Attempt, refused: Refused, left: int) -> None
     place, rules = attempt.place, attempt.rules
     repeatable = not refused.sent or call.replayable
     if refused.signed:
-        if repeatable and place.auth is not None and place.auth.forget():
-            return  # once more, with credentials that are not those of before
-        rules.telling.refused(place, attempt.session)
-        failure = SignInFailed(f"{rules.origin} refuses the credentials of {place.identity!r}; check them")
-        attempt.give_up(failure)
-        raise failure
+        if not repeatable or place.auth is None or not place.auth.forget():
+            raise _failure(attempt)
+        return  # once more, with credentials that are not those of before
     place.refused(attempt.session)
-    place.broken = rules.stateful
+    begun = attempt.claim is not None and place.auth is not None  # by this call, so that no state is lost with it
+    if begun and place.signs_always:
+        raise _failure(attempt)
+    stateful = rules.stateful and not begun
+    place.broken = place.broken or stateful
     if refused.processed and call.method not in IDEMPOTENT:
         repeatable = False
-    again = repeatable and left > 0 and not rules.stateful
-    rules.telling.forgotten(place, attempt.session, again=again)
-    if rules.stateful:
+    rules.telling.forgotten(place, attempt.session, again=repeatable and left > 0 and not stateful)
+    if stateful:
         raise SessionLost(f"{rules.origin} has lost the state of this exchange with its session; begin another one")
     if not repeatable:
         why = "it may have been processed" if call.replayable else "its body cannot be sent twice"
         raise SessionLost(f"{rules.origin} has forgotten the session; {call!r} was not sent again, for {why}")
+
+
+def _failure(attempt: Attempt) -> SignInFailed:
+    """What is told to all who wait, too."""
+    place, rules = attempt.place, attempt.rules
+    rules.telling.refused(place, attempt.session)
+    failure = SignInFailed(f"{rules.origin} refuses the credentials of {place.identity!r}; check them")
+    attempt.give_up(failure)
+    return failure
