@@ -102,15 +102,23 @@ def _look_around(app: Litestar) -> None:
     for route in app.routes:
         handlers: Any = getattr(route, "route_handlers", None) or [route.route_handler]  # type: ignore[union-attr]
         for handler in handlers:
-            stack = [getattr(each, "middleware", each) for each in reversed(handler.resolve_middleware())]
-            kinds = [each for each in stack if isinstance(each, type)]
-            for kind in kinds:
-                if issubclass(kind, litestar.middleware.session.SessionMiddleware) and kind is not _Layer:
-                    layers.second(kind)
-            within = kinds[kinds.index(_Admission) :] if _Admission in kinds else []
-            for kind in within:
-                if issubclass(kind, AbstractAuthenticationMiddleware):
+            stack = [*reversed(handler.resolve_middleware())]
+            for theirs in filter(None, map(_second_of, stack)):
+                layers.second(theirs)
+            within = stack[stack.index(_Admission) :] if _Admission in stack else []
+            for kind in [getattr(each, "middleware", each) for each in within]:
+                if isinstance(kind, type) and issubclass(kind, AbstractAuthenticationMiddleware):
                     layers.too_late(kind)
+
+
+def _second_of(layer: Any) -> type | None:
+    """What keeps sessions in that layer, if it does, and is not ours."""
+    backend = getattr(getattr(layer, "kwargs", {}).get("config"), "session_backend_config", None)  # of `SessionAuth`
+    if backend is not None:
+        return None if isinstance(backend, SessionConfig) else type(backend)
+    kind = getattr(layer, "middleware", layer)
+    theirs = isinstance(kind, type) and issubclass(kind, litestar.middleware.session.SessionMiddleware)
+    return kind if theirs and kind is not _Layer else None
 
 
 class _Layer(litestar.middleware.session.SessionMiddleware[Any]):

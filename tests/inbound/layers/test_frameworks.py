@@ -16,6 +16,7 @@ from litestar.connection import ASGIConnection
 from litestar.middleware import DefineMiddleware
 from litestar.middleware.authentication import AbstractAuthenticationMiddleware, AuthenticationResult
 from litestar.middleware.session.server_side import ServerSideSessionConfig
+from litestar.security.session_auth import SessionAuth
 from litestar.testing import TestClient
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -73,6 +74,19 @@ def test_litestars_own_layer_is_told_of(sessions: Sessions, warnings: Warnings, 
     start_litestar(sessions, **{"app": [], "handler": [], where: [theirs]})
     (told,) = warnings()
     assert told.startswith("litestar.middleware.session.base.SessionMiddleware is there beside Sojourn's")
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_litestars_own_sessions_within_its_authentication_are_told_of(
+    sessions: Sessions, warnings: Warnings, *, ours: bool
+) -> None:
+    async def find(session: dict[str, Any], connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+        return None
+
+    config: Any = SessionConfig(sessions) if ours else ServerSideSessionConfig()
+    auth = SessionAuth[Any, Any](session_backend_config=config, retrieve_user_handler=find)
+    start_litestar(sessions, app=[auth.middleware], handler=[])
+    assert [" is there beside Sojourn's" in each for each in warnings()] == [True] * (not ours)
 
 
 @pytest.mark.parametrize(
