@@ -87,12 +87,16 @@ def test_nothing_is_done_twice_and_what_can_be_sent_again_gets_through(
     done = sequence(running, methods, stateful=False)
     check_effects(running, done)
     cuts = sum(fault.do == "cut" for fault in faults)
-    tokens = sum(fault.do == "forget-token" for fault in faults)
+    allowed: set[int | str] = {200, 201, CUT}
+    if sum(fault.do == "forget-token" for fault in faults) > 1:
+        allowed.add(403)  # it is fetched anew once
+    if sum(fault.do in ("forget", "forget-all") for fault in faults) > 2:
+        allowed.add(LOST)  # it is renewed twice
     for call in done:
         if call.method == "POST once":
             assert call.outcome in (201, 403, LOST, CUT)  # its body was gone when a new session or token was there
         else:
-            assert call.outcome in ((200, 201, CUT) if tokens < 2 else (200, 201, CUT, 403)), call  # fetched anew once
+            assert call.outcome in allowed, call
     assert sum(call.outcome == CUT for call in done) <= cuts
     assert running.counts().doubled == 0
 
@@ -111,5 +115,9 @@ def test_a_stateful_exchange_is_of_one_session_to_its_end_or_to_its_loss(
     if LOST in outcomes:
         assert set(outcomes[outcomes.index(LOST) :]) == {LOST}
     if CUT not in outcomes:  # of a session that began in an answer that never came, the client knows nothing
-        answered = {seen.session for seen in running.seen() if seen.path == "/orders" and seen.status < 300}
+        answered = {
+            seen.session
+            for seen in running.seen()
+            if seen.path == "/orders" and seen.status < 300 and seen.method != "HEAD"
+        }
         assert len(answered) <= 1, "one exchange was answered from two sessions"

@@ -33,7 +33,7 @@ class Refused(Exception):
 class Attempt:
     """A call in one session, of which each step is seen by that session, and by no other."""
 
-    __slots__ = ("_credentials", "claim", "place", "rules", "session")
+    __slots__ = ("_credentials", "claim", "doubtful", "place", "rules", "session")
 
     def __init__(
         self, place: Place, session: BackendSession, rules: Rules, claim: Claim[BackendSession] | None = None
@@ -43,6 +43,8 @@ class Attempt:
         self.session = session
         self.rules = rules
         self.claim = claim
+        self.doubtful = False
+        """Whether it has signed in by requests of its own, and no answer has shown yet that this came to something."""
         self._credentials: Mapping[str, str] = {}
 
     def go(self, call: Call, *, last: bool) -> Steps:
@@ -134,6 +136,7 @@ class Attempt:
             return
         self._credentials = yield from self._play(auth.sign_in(self.rules.url, self.rules.clock()), {})
         if not self._credentials:
+            self.doubtful = True
             self._begin()
 
     def _token(self, csrf: Csrf, call: Call, *, stale: str | None = None) -> Generator[Any, Any, str]:
@@ -162,6 +165,8 @@ class Attempt:
                 answer = yield from self._ask(request.set(headers))
                 if refusable and self.place.auth is not None and self.place.auth.refuses(answer):
                     raise Refused(signed=bool(headers), sent=False)
+                if refusable:
+                    self._known(signed=bool(headers))
                 request = steps.send(answer)
         except StopIteration as stop:
             value: T = stop.value
@@ -201,8 +206,7 @@ class Attempt:
     def _settle(self, answer: Response) -> None:
         """Conclude from an answer what the back end knows its visitor by."""
         session, place = self.session, self.place
-        if not self._credentials:
-            session.proven = True
+        self._known(signed=bool(self._credentials))
         cookies = len(session.jar)
         if self.claim is not None and (cookies or answer.status < 500):
             session.signs_always = place.auth is not None and (not cookies or place.signs_always)
@@ -211,6 +215,12 @@ class Attempt:
             self._begin()
         elif cookies and session.signs_always and not place.signs_always:
             session.signs_always = False
+
+    def _known(self, *, signed: bool) -> None:
+        """The back end has answered somebody whom it knows; `signed`: by the credentials."""
+        self.doubtful = False
+        if not signed:
+            self.session.proven = True
 
     def _begin(self) -> None:
         """The session is there for whoever waits for it."""

@@ -141,7 +141,7 @@ def _give_way(call: Call, attempt: Attempt, refused: Refused, left: int) -> None
         return  # once more, with credentials that are not those of before
     place.refused(attempt.session)
     begun = attempt.claim is not None and place.auth is not None  # by this call, so that no state is lost with it
-    if begun and place.signs_always:
+    if attempt.doubtful and place.signs_always:
         raise _failure(attempt)
     stateful = rules.stateful and not begun
     place.broken = place.broken or stateful
