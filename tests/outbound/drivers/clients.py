@@ -155,7 +155,7 @@ class Httpx2(Client):
 class Aiohttp(Client):
     timeouts = (TimeoutError,)
     garbled = (aiohttp.ClientResponseError,)
-    broken = (aiohttp.ClientConnectionError,)
+    broken = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError)
 
     def __init__(self, exchange: Exchange, via: Via | None = None) -> None:
         options: dict[str, Any] = {}

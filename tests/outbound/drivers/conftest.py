@@ -21,6 +21,12 @@ def client(request: pytest.FixtureRequest) -> type[Client]:
     return CLIENTS[request.param]
 
 
+@pytest.fixture(params=[name for name, kind in CLIENTS.items() if kind.cancels])
+def cancelling(request: pytest.FixtureRequest) -> type[Client]:
+    """Each of those whose calls can be cancelled."""
+    return CLIENTS[request.param]
+
+
 @pytest.fixture(scope="module")
 def running() -> Iterator[FakeBackend]:
     with FakeBackend() as backend:

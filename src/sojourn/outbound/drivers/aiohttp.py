@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
 
 from sojourn.errors import SettingError
 from sojourn.outbound.driving import drive_async
+from sojourn.outbound.lines import PATIENCE
 from sojourn.outbound.messages import Call, Fields, Request, Response, Send
 
 try:
     import aiohttp
     from aiohttp import payload
+    from aiohttp.base_protocol import BaseProtocol
     from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
 except ModuleNotFoundError:  # pragma: no cover - the tests have it
     raise SettingError("this exchange needs aiohttp: pip install aiohttp") from None
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connections", "Connector", "session"]
 
+_OF_CALL = aiohttp.ClientTimeout()  # what a call asks for on the way is within the time of that call
 _ENCODING, _ERRORS = "utf-8", "surrogateescape"  # how aiohttp reads and writes the octets of headers
 
 
@@ -49,7 +53,10 @@ class Connections:
         """`connector`: by which it goes. `owner`: whether that is closed, too."""
         self.connector = connector or aiohttp.TCPConnector()
         self._session = aiohttp.ClientSession(
-            connector=self.connector, connector_owner=owner, cookie_jar=aiohttp.DummyCookieJar()
+            connector=self.connector,
+            connector_owner=owner,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(PATIENCE),
         )
 
     async def ask(self, request: Request, **how: Any) -> Response:
@@ -168,12 +175,18 @@ class _Hands:
         answer = _answer(response, self._url)
         if step.reads is not None and step.reads(answer):
             answer.body = await response.read()
+            response.content = _content(answer.body)
         return answer
 
     async def ask(self, request: Request) -> Response:
         of = self._request
         return await self._line.ask(
-            request, ssl=of.ssl, server_hostname=of.server_hostname, proxy=of.proxy, proxy_headers=of.proxy_headers
+            request,
+            ssl=of.ssl,
+            server_hostname=of.server_hostname,
+            proxy=of.proxy,
+            proxy_headers=of.proxy_headers,
+            timeout=_OF_CALL,
         )
 
     def result(self) -> aiohttp.ClientResponse:
@@ -215,6 +228,14 @@ def _fields(headers: MultiMapping[str]) -> Fields:
         return [each if each.isascii() else each.encode(_ENCODING, _ERRORS).decode("latin-1") for each in values]
 
     return fields
+
+
+def _content(body: bytes) -> aiohttp.StreamReader:
+    """For the application, who may read it from there."""
+    content = aiohttp.StreamReader(BaseProtocol(asyncio.get_running_loop()), max(len(body), 1))
+    content.feed_data(body)
+    content.feed_eof()
+    return content
 
 
 def _without_cookies(response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sojourn.errors import SettingError
 from sojourn.outbound.driving import drive, drive_async
+from sojourn.outbound.lines import PATIENCE
 from sojourn.outbound.messages import Call, Fields, Request, Response, Send
 
 try:
@@ -21,6 +23,8 @@ __all__ = ["FAILURES", "AsyncConnections", "AsyncTransport", "Connections", "Tra
 
 FAILURES: tuple[type[Exception], ...] = (httpx2.HTTPError, httpx2.InvalidURL)
 """What a call can come to besides an answer."""
+
+_NONE: Mapping[str, Any] = {}
 
 
 def async_client(exchange: Exchange, **options: Any) -> httpx2.AsyncClient:
@@ -42,9 +46,9 @@ class AsyncConnections:
         """`transport`: by which it goes."""
         self.transport = transport or httpx2.AsyncHTTPTransport()
 
-    async def ask(self, request: Request) -> Response:
-        """Send a request of a negotiation's own."""
-        response = await self.transport.handle_async_request(_request(request))
+    async def ask(self, request: Request, extensions: Mapping[str, Any] = _NONE) -> Response:
+        """Send a request of a negotiation's own. `extensions`: of the call that it is for."""
+        response = await self.transport.handle_async_request(_request(request, extensions))
         try:
             return _answer(response, request.url, await response.aread())
         finally:
@@ -103,7 +107,7 @@ class _AsyncHands:
         return answer
 
     async def ask(self, request: Request) -> Response:
-        return await self._line.ask(request)
+        return await self._line.ask(request, self._request.extensions)
 
     def result(self) -> httpx2.Response:
         return _without_cookies(self._response)
@@ -120,9 +124,9 @@ class Connections:
         """`transport`: by which it goes."""
         self.transport = transport or httpx2.HTTPTransport()
 
-    def ask(self, request: Request) -> Response:
-        """Send a request of a negotiation's own."""
-        response = self.transport.handle_request(_request(request))
+    def ask(self, request: Request, extensions: Mapping[str, Any] = _NONE) -> Response:
+        """Send a request of a negotiation's own. `extensions`: of the call that it is for."""
+        response = self.transport.handle_request(_request(request, extensions))
         try:
             return _answer(response, request.url, response.read())
         finally:
@@ -181,7 +185,7 @@ class _Hands:
         return answer
 
     def ask(self, request: Request) -> Response:
-        return self._line.ask(request)
+        return self._line.ask(request, self._request.extensions)
 
     def result(self) -> httpx2.Response:
         return _without_cookies(self._response)
@@ -213,8 +217,15 @@ def _with(request: httpx2.Request, step: Send) -> httpx2.Request:
     )
 
 
-def _request(request: Request) -> httpx2.Request:
-    return httpx2.Request(request.method, request.url, headers=list(request.headers), content=request.body or None)
+def _request(request: Request, extensions: Mapping[str, Any]) -> httpx2.Request:
+    timeout = extensions.get("timeout") or httpx2.Timeout(PATIENCE).as_dict()
+    return httpx2.Request(
+        request.method,
+        request.url,
+        headers=list(request.headers),
+        content=request.body or None,
+        extensions={"timeout": timeout},
+    )
 
 
 def _answer(response: httpx2.Response, url: str, body: bytes | None = None) -> Response:

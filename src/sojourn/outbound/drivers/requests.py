@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 
 from sojourn.errors import SettingError
 from sojourn.outbound.driving import drive
+from sojourn.outbound.lines import PATIENCE
 from sojourn.outbound.messages import Call, Request, Response, Send
 
 try:
@@ -43,6 +44,7 @@ class Connections:
     def ask(self, request: Request, **how: Any) -> Response:
         """Send a request of a negotiation's own. `how`: as of `HTTPAdapter.send`."""
         prepared = requests.Request(request.method, request.url, dict(request.headers), data=request.body).prepare()
+        how.setdefault("timeout", PATIENCE)
         with contextlib.closing(self.adapter.send(prepared, **how)) as response:
             return _answer(response, request.url, response.content)
 
