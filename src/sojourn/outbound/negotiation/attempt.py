@@ -101,8 +101,8 @@ class Attempt:
         done: Literal["yes", "no", "failed"] = "yes" if told else "no"
         try:
             if closing is not None and not told and len(self.session.jar):
-                yield from self._ask(closing.request(self.rules.url))
-                done = "yes"
+                answer = yield from self._sign_out(closing.request(self.rules.url))
+                done = "yes" if answer.status < 400 or answer.status == 401 else "failed"
         except Exception:  # noqa: BLE001 - the work is done: what it was done with expires by itself
             done = "failed"
         finally:
@@ -138,6 +138,15 @@ class Attempt:
         if not self._credentials:
             self.doubtful = True
             self._begin()
+
+    def _sign_out(self, request: Request) -> Generator[Any, Any, Response]:
+        csrf = self.rules.csrf
+        if csrf is not None and request.method not in SAFE and self.rules.own(request.url):
+            given = Response.of(0, request.url, request.headers)
+            call = Call(method=request.method, url=request.url, fields=given.all, replayable=True)
+            token = yield from self._token(csrf, call)
+            request = request.set(csrf.headers(token, call) if token else {})
+        return (yield from self._ask(request))
 
     def _token(self, csrf: Csrf, call: Call, *, stale: str | None = None) -> Generator[Any, Any, str]:
         """The token of the session, fetched if it has none; empty where the back end gives none."""
