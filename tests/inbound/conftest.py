@@ -1,7 +1,8 @@
 """Sessions over each store, and over stores around a store, with a clock that stands still.
 
 All tests run over each of `STORES`. Those that do not look at the store itself have to come out the same with others
-around it: they run with each of `AROUND` as well, around each. What is not promised there is left out: see `sync`.
+around it: they run with each of `AROUND` as well, around each; or each around one of them, by turns: see `once`. What
+is not promised there is left out: see `sync`.
 `SOJOURN_TEST_STORES="memory sqlite"` names the stores for those in a hurry.
 """
 
@@ -15,6 +16,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
+from zlib import crc32
 
 import pytest
 from tests.fixtures.postgres import (  # noqa: F401 - fixtures
@@ -61,12 +63,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wanted = os.environ.get("SOJOURN_TEST_STORES", " ".join(STORES)).split()
     if "local" in metafunc.fixturenames:
         wanted = [kind for kind in wanted if kind in ("memory", "sqlite")]
+    once = "once" in metafunc.fixturenames
     looks = "store" in inspect.signature(metafunc.function).parameters
     nodes = [False, True] if "another_node" in metafunc.fixturenames else [None]
     runs = [
         (place, node)
         for *place, node in itertools.product([kind for kind in STORES if kind in wanted], AROUND, nodes)
         if not ((looks or "bare" in metafunc.fixturenames) and place[1])
+        and not (once and place[1] and place[0] != _whose_turn(metafunc.definition.nodeid, place[1], wanted))
         and not ("sync" in metafunc.fixturenames and place[1] == "async" and node is not False)
     ]
     ids = ["-".join(filter(None, (*place, NODES.get(node)))) for place, node in runs]
@@ -74,6 +78,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("place", [place for place, _ in runs], indirect=True, ids=ids)
     else:
         metafunc.parametrize(("place", "another_node"), runs, indirect=True, ids=ids)
+
+
+def _whose_turn(test: str, around: str, kinds: list[str]) -> str:
+    """The store that has this one around it in that test; another in the next."""
+    return kinds[(crc32(test.encode()) + [*AROUND].index(around)) % len(kinds)]
 
 
 @pytest.fixture
@@ -92,6 +101,11 @@ def another_node(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture
 def bare() -> None:
     """For tests of what stands before the sessions, which whatever is around a store cannot change."""
+
+
+@pytest.fixture
+def once() -> None:
+    """For tests of what is decided between the sessions and a store: each that may be around one is around one."""
 
 
 @pytest.fixture

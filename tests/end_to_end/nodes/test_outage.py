@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.fixtures.process import Process, processes
-from tests.fixtures.stoppable import stoppable
+from tests.fixtures.stoppable import Stoppable, stoppable
 from tests.fixtures.wire import Reply, Wire
 
 VISITORS = 20
@@ -39,13 +40,19 @@ def shown(name: str, reply: Reply) -> Any:
     return "own" if reply.value[0] else None
 
 
+@pytest.fixture(scope="module", params=["postgres", "valkey"])
+def server(request: pytest.FixtureRequest) -> Iterator[Stoppable]:
+    with stoppable(request.param) as server:
+        yield server
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("hangs", [False, True], ids=["stops", "hangs"])
-@pytest.mark.parametrize("kind", ["postgres", "valkey"])
 async def test_while_the_store_is_away_nobody_is_shown_what_is_anothers_and_afterwards_all_is_there(
-    kind: str, hangs: bool, policy: str, tmp_path: Path
+    server: Stoppable, hangs: bool, policy: str, tmp_path: Path
 ) -> None:
-    with stoppable(kind) as server, processes(tmp_path, server.url, {"outage": policy, "near": NEAR}) as [node]:
+    store = f"{server.url}?timeout=1"  # seconds after which one that hangs counts as away
+    with processes(tmp_path, store, {"outage": policy, "near": NEAR}) as [node]:
         wires = await signed_in(node.port)
         jars = {name: dict(wire.jar) for name, wire in wires.items()}
         async with server.away(hangs=hangs):
@@ -70,19 +77,17 @@ async def back(wires: dict[str, Wire]) -> None:
                 await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("kind", ["postgres", "valkey"])
-async def test_a_node_that_starts_without_its_store_waits_for_it(kind: str, tmp_path: Path) -> None:
-    with stoppable(kind) as server:
-        async with server.away():
-            node = Process(tmp_path, server.url)
-            asking = asyncio.create_task(Wire(node.port).ask("/log_in?user=alice"))
-            await asyncio.sleep(1)  # a time without the store, in which it is not ready and does not give up
-            assert not asking.done()
-        try:
-            async with asyncio.timeout(PATIENCE):
-                assert (await asking).status == 200
-        finally:
-            await asyncio.to_thread(node.stop)
+async def test_a_node_that_starts_without_its_store_waits_for_it(server: Stoppable, tmp_path: Path) -> None:
+    async with server.away():
+        node = Process(tmp_path, server.url)
+        asking = asyncio.create_task(Wire(node.port).ask("/log_in?user=alice"))
+        await asyncio.sleep(1)  # a time without the store, in which it is not ready and does not give up
+        assert not asking.done()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            assert (await asking).status == 200
+    finally:
+        await asyncio.to_thread(node.stop)
 
 
 async def test_keys_are_changed_while_visitors_come(store_url: str, tmp_path: Path) -> None:

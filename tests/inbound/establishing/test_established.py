@@ -15,6 +15,8 @@ from sojourn.testing import FakeClock
 
 Make = Callable[..., Sessions]
 
+pytestmark = pytest.mark.usefixtures("once")
+
 UNKNOWN = SessionId("A" * 43)
 
 

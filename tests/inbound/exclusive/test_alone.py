@@ -19,6 +19,8 @@ from sojourn.store import Store
 
 Make = Callable[..., Sessions]
 
+pytestmark = pytest.mark.usefixtures("once")
+
 
 async def test_a_second_one_waits_until_the_first_has_stored_its_changes(known: Visitor, twin: Visitor) -> None:
     first = Slow()

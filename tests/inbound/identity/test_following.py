@@ -17,6 +17,8 @@ from sojourn.errors import NotStorable, ResponseStarted, SettingError
 
 Make = Callable[..., Sessions]
 
+pytestmark = pytest.mark.usefixtures("once")
+
 
 @pytest.fixture
 def telling(make: Make) -> Visitor:

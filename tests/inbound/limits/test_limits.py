@@ -18,6 +18,8 @@ from sojourn.testing import FakeClock
 
 Make = Callable[..., Sessions]
 
+pytestmark = pytest.mark.usefixtures("once")
+
 
 async def signed_in(sessions: Sessions, number: int, principal: str = "alice") -> list[Visitor]:
     visitors = [Visitor(sessions) for _ in range(number)]

@@ -20,6 +20,8 @@ from sojourn.inbound.moving import Found
 from sojourn.testing import FakeClock
 
 Make = Callable[..., Sessions]
+
+pytestmark = pytest.mark.usefixtures("once")
 Step = Callable[[], Awaitable[Any]]
 
 

@@ -20,6 +20,8 @@ from sojourn.testing import FakeClock
 
 Make = Callable[..., Sessions]
 
+pytestmark = pytest.mark.usefixtures("once")
+
 QUICK = Sockets(check=0.01)
 PATIENCE = 10.0
 
