@@ -42,7 +42,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sojourn.core.record import Record
 
@@ -86,6 +86,8 @@ class SojournError(Exception):
     """The root of every error that Sojourn raises."""
 
     status_hint = 500
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    """What the visitor is to be told all the same, by those who answer for the application."""
 
 
 class SettingError(SojournError, ValueError):

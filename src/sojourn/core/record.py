@@ -28,7 +28,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     """How often the session changed hands: raised by each sign-in, sign-out and explicit renewal."""
     version: int
-    """Raised by each save; 1 when created."""
+    """Raised by each save; 1 when created, 0 before."""
     created_at: float
     """When it was first stored."""
     accessed_at: float
@@ -43,6 +43,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """The process that wrote it last."""
     data: bytes
     """Its attributes (see `codec`)."""
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is stored there yet: it is where an application may begin a session (see `SharedStore`)."""
+        return not self.version
 
     def __repr__(self) -> str:
         # The key is a hash and the data is private: neither helps a reader of logs.

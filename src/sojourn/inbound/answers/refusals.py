@@ -39,6 +39,7 @@ def refusal(error: SojournError) -> Refusal:
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
+        *error.headers,
     ]
     if status == 503:
         headers.append((b"retry-after", b"1"))

@@ -101,13 +101,14 @@ class Endings:
                 break
             self._tell(ending.record, ending.reason)
             told.append(ending.record)
+        sessions = sum(bool(record.app) for record in told)
         if self._sweeps is None or not told:
-            return len(told)
+            return sessions
         try:
             await self._sweeps.forget(told)
         except StoreError as error:  # they have ended all the same: a sweep forgets them, and tells the same again
             _log.warning("%d sessions that have ended will be announced again: %s", len(told), error)
-        return len(told)
+        return sessions
 
     async def _end(self, record: Record, reason: Reason) -> bool:
         if self._sweeps is None or not self.heard:
@@ -123,5 +124,5 @@ class Endings:
         return True
 
     def _tell(self, record: Record, reason: Reason) -> None:
-        if self.heard:
+        if self.heard and record.app:  # what several applications share is no session
             self._listeners.tell(SessionEnded.of(record, reason))

@@ -52,12 +52,16 @@ class Sweep:
 class Sweeper:
     """Sweeps a store, now or in the background."""
 
-    def __init__(self, store: Sweeps, endings: Endings, sweep: Sweep, clock: Clock) -> None:
-        """`endings`: announces each session that has ended, before it is forgotten. `clock`: tells quiet hours."""
+    def __init__(self, store: Sweeps, endings: Endings, sweep: Sweep, clock: Clock, *, counts: bool = False) -> None:
+        """`endings`: announces each session that has ended, before it is forgotten. `clock`: tells quiet hours.
+
+        `counts`: whether there is more than sessions in the store, so that they have to be looked at to be counted.
+        """
         self._store = store
         self._endings = endings
         self._settings = sweep
         self._clock = clock
+        self._counts = counts
         self._task: asyncio.Task[None] | None = None
 
     async def sweep(self) -> int:
@@ -85,7 +89,7 @@ class Sweeper:
 
     async def _batch(self) -> int | None:
         """How many were swept; None when nothing is left."""
-        if not self._endings.heard:
+        if not (self._endings.heard or self._counts):
             return await self._store.discard(limit=BATCH) or None
         asked_at = self._endings.monotonic()
         claimed = await self._store.claim(limit=BATCH, lease=LEASE)
