@@ -48,6 +48,8 @@ class Session(Dated):
     _owed_id: SessionId | None = None
     _unreadable: str | None = None
     _strange = ""  # why nobody may use it
+    everywhere = False
+    """Whether it ends in all applications that share its id."""
     lifetime: Lifetime | None = None
     """How long it lives from now on; None: as long as all others, and no end that was put off comes nearer."""
     right: Right | None = None
@@ -133,9 +135,13 @@ class Session(Dated):
         self._refuse_late("a renewal")
         self._renew = True
 
-    def end(self) -> None:
-        """End the session: here and everywhere, whatever other requests still do with it. Frees its data at once."""
+    def end(self, *, everywhere: bool = False) -> None:
+        """End the session, on all nodes, whatever other requests still do with it. Frees its data at once.
+
+        `everywhere`: where several applications share its id, end theirs as well.
+        """
         self._look()
+        self.everywhere = everywhere
         self._ref = self.ref
         self._ended = True
         self._contents = None

@@ -15,7 +15,7 @@ from sojourn.core.lifetime import Clock, Lifetime
 from sojourn.core.outcome import Outcome
 from sojourn.core.record import Record
 from sojourn.core.session import Session, Stage
-from sojourn.errors import SessionEnded
+from sojourn.errors import SessionEnded, SojournError
 from sojourn.inbound.ending import Endings, Limit, Sweep, Sweeper
 from sojourn.inbound.keeping.checking import Check, kind_of
 from sojourn.inbound.keeping.commits import Commits
@@ -36,12 +36,13 @@ from sojourn.inbound.opening.fitting import Fitting
 from sojourn.inbound.opening.opening import Opening
 from sojourn.inbound.opening.owners import Identity, Strangers, owners_of
 from sojourn.inbound.opening.searching import Searching
+from sojourn.inbound.sharing import Everywhere, SharedCommits, SharedStore, SharedTracking, check_sharing, sharing
 from sojourn.inbound.tracking.certificates import Certificate
 from sojourn.inbound.tracking.cookies import SET, CookieTracking, Headers
 from sojourn.inbound.tracking.rewriting import Rewriting
 from sojourn.inbound.tracking.track import RequestTrack
 from sojourn.inbound.tracking.ways import Way, ways_of
-from sojourn.store.base import Flushes, Opens, Recalls, Store, Sweeps, power
+from sojourn.store.base import Flushes, Lists, Opens, Recalls, Store, Sweeps, power
 from sojourn.store.behind import Behind
 from sojourn.store.near import Near
 from sojourn.store.outage import Outage
@@ -83,6 +84,7 @@ class Sessions(Opening, Searching, Fitting):
         rewriting: Rewriting | None = None,
         certificate: Certificate | None = None,
         route: str | None = None,
+        share_id: bool = False,
         skip: Sequence[str] = (),
         principal: str | None = None,
         identity: Identity | Literal["request"] | None = None,
@@ -106,6 +108,8 @@ class Sessions(Opening, Searching, Fitting):
         - `on_conflict`: two requests changed the same attribute: the later one wins, or is refused with 409.
         - `contents`: which attributes a change stores, and holds against other requests: those that were changed;
           those that were read as well; or all, so that a session is never put together from what two requests left.
+        - `share_id`: the applications over one store that set it share each visitor's id, if their `cookie` is the same
+          one, and each keeps a session of its own under it. `session.end(everywhere=True)` ends them all.
         - `skip`: beginnings of paths that have no session (static files, health checks): nothing is loaded there.
         - `limit`: how many sessions one principal may have (see `Limit`); None: as many as they like.
         - `takes_over`: whose sessions go on here, for visitors who still come with another library's cookie (see
@@ -151,12 +155,16 @@ class Sessions(Opening, Searching, Fitting):
         self.touches_always = touch == "always"  # read for each response by the sides
         self._clock = clock = clock if clock is not None else clock_of(inner)
         node = node if node is not None else f"{platform.node()}:{os.getpid()}"
-        self._tracking, self._name = CookieTracking(self.cookie, route), self.cookie.name.encode()
+        if share_id:
+            check_sharing(store, inner, near=near, save=save, outage=outage, tracking=tracking, takes_over=takes_over)
+            near, self._kind = None, sharing(self._kind)
+        self._tracking = (SharedTracking if share_id else CookieTracking)(self.cookie, route)
+        self._name = self.cookie.name.encode()
         self._ways = ways_of(tracking, self._tracking, rewriting, certificate)
         self.rewriting = None if self._ways is None else self._ways.rewriting  # read for each request by the sides
         outer = Outer(node=node, near=near_of(near, inner), behind=behind_of(save, write), seal=seal, outage=outage)
         rules = Rules(app=app, node=node, lifetime=self.lifetime, clock=clock, choices=choices, limit=limit)
-        self._connect(inner, outer, rules)
+        self._connect(inner, outer, rules, shares=share_id)
         self._owners = owners_of(identity, strangers)
         self._takeover = Takeover(self.store, rules, self.cookie, takes_over, self._listeners) if takes_over else None
         if principal is not None:
@@ -165,22 +173,31 @@ class Sessions(Opening, Searching, Fitting):
         self.attending = Attending(
             sockets=sockets,
             store=self.store,
+            lists=None if share_id else power(self.store, Lists),
             touch=self._commits.touches.add,
             clock=clock,
             always=self.touches_always,
             dropped=self._tell_of_loss,
         )
 
-    def _connect(self, inner: Store, outer: Outer, rules: Rules) -> None:
+    def _connect(self, inner: Store, outer: Outer, rules: Rules, *, shares: bool) -> None:
         self._rules = rules
         self._listeners = Listeners()
         self._held: set[int] = set()  # the sessions under way, by identity: a request may end or renew its own
         self.store = stacked(inner, outer, rules.clock, dropped=self._tell_of_loss, unreadable=self._tell_of_unreadable)
+        self._everywhere = None
+        if shares:
+            self.store = shared = SharedStore(self.store, self._listeners, rules.clock)
+            self._everywhere = Everywhere(shared, self._listeners)
         self._recalls = power(self.store, Recalls)
         self._endings = Endings(self.store, self._listeners)
         sweeps = power(self.store, Sweeps)
-        self._sweeper = None if sweeps is None else Sweeper(sweeps, self._endings, self.sweeping, rules.clock)
-        self._commits = Commits(self.store, rules, self._listeners, self._endings)
+        sweeper = (self._endings, self.sweeping, rules.clock)
+        self._sweeper = None if sweeps is None else Sweeper(sweeps, *sweeper, counts=shares)
+        if self._everywhere is None:
+            self._commits = Commits(self.store, rules, self._listeners, self._endings)
+        else:
+            self._commits = SharedCommits(shared, rules, self._listeners, self._endings, self._everywhere)
         self.keeper = Keeper(self.store, self._commits, rules.clock)
 
     @property
@@ -218,7 +235,12 @@ class Sessions(Opening, Searching, Fitting):
                 return []
         if self._sweeper is not None:
             self._sweeper.start()
-        outcome = await self._commits.commit(session, changes, counts=counts)
+        try:
+            outcome = await self._commits.commit(session, changes, counts=counts)
+        except SojournError as error:
+            if self._everywhere is not None and session.stage is Stage.OPEN:
+                error.headers = self._lines(session, Outcome())
+            raise
         return [] if session.stage is not Stage.OPEN else self._lines(session, outcome)
 
     def _lines(self, session: Session, outcome: Outcome) -> Headers:

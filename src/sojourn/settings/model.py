@@ -60,6 +60,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rewriting: Rewriting | UnsetType = UNSET
     certificate: Certificate | UnsetType = UNSET
     route: str | UnsetType | None = UNSET
+    share_id: bool | UnsetType = UNSET
     node: str | UnsetType | None = UNSET
     skip: tuple[str, ...] | UnsetType = UNSET
     principal: str | UnsetType | None = UNSET

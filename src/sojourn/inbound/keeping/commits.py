@@ -286,7 +286,7 @@ class Commits:
 
     def _tell_of_save(self, use: Use, record: Record, stored: Record | None) -> None:
         name = {"ref": record.ref, "app": record.app}
-        if stored is None:
+        if stored is None or stored.blank:
             self._tell(events.SessionCreated(**name, principal=record.principal))
         elif record.key != stored.key or record.epoch != stored.epoch:
             self._tell(events.IdRenewed(**name, principal=record.principal, epoch=record.epoch))

@@ -50,7 +50,7 @@ class Keeper:
         For frameworks that promise that at once; a renewal or an end is carried out, too. Raises as `Session.save`.
         """
         ends = session.ended
-        await self._commits.commit(session, changes, counts=True, fences=session.record is None)
+        await self._commits.commit(session, changes, counts=True, fences=session.record is None or session.record.blank)
         if not ends:
             _refuse_ended(session)
 
@@ -73,6 +73,9 @@ class Keeper:
         if session.record is None:  # nobody else can have it
             yield
             return
+        if session.record.blank:  # another request may be about to begin it
+            await self._commits.commit(session, session.pending(), counts=True, fences=True)
+            _refuse_ended(session)
         outer = _within.get()
         block = next((each for each in outer if each.holds(session)), None)
         if block is not None:

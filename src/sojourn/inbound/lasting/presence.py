@@ -25,6 +25,8 @@ class Attending(msgspec.Struct, frozen=True, kw_only=True):
 
     sockets: Sockets
     store: Store
+    lists: Lists | None
+    """Finds a session whose id is a new one; None where only who has that may find it."""
     touch: Callable[[Record], None]
     """Writes times of use, soon."""
     clock: Clock
@@ -112,7 +114,7 @@ class Presence:
         found = None if recalls is None else recalls.recall(known.key, known.app, known.version)
         if found is None:
             found = await store.load(known.key, known.app)
-        if found is None and (lists := power(store, Lists)) is not None:
+        if found is None and (lists := self._attending.lists) is not None:
             found = next(iter(await lists.find(Query(app=known.app, ref=known.ref))), None)
         if found is None or (found.ref, found.epoch) != (known.ref, known.epoch):
             return None
@@ -138,6 +140,6 @@ class Presence:
     def _known(self) -> Record | None:
         """What the connection itself stored last, or what was seen since; None where it is none of its business."""
         own, seen = self._session.record, self._seen
-        if own is None or not (self._session.looked or self._attending.always):
+        if own is None or own.blank or not (self._session.looked or self._attending.always):
             return None
         return own if seen is None or own.version > seen.version else seen

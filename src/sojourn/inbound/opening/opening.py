@@ -16,6 +16,7 @@ from sojourn.inbound.ending import Endings, Sweeper
 from sojourn.inbound.keeping.keeper import Keeper
 from sojourn.inbound.moving.takeover import Takeover
 from sojourn.inbound.opening.owners import Owners
+from sojourn.inbound.sharing import Everywhere
 from sojourn.inbound.tracking.cookies import CookieTracking
 from sojourn.inbound.tracking.request import Request
 from sojourn.inbound.tracking.track import RequestTrack
@@ -36,6 +37,7 @@ class Opening:
     _app: str
     _clock: Clock
     _endings: Endings
+    _everywhere: Everywhere | None
     _held: set[int]
     _kind: type[Session]
     _listeners: Listeners
@@ -137,6 +139,8 @@ class Opening:
         stranger = self._kind(None, self._clock(), self.keeper, given=given)
         stranger.track = track
         if owners.ends and session.record is not None:
+            if self._everywhere is not None:  # or the others would be left to whoever has the id
+                await self._everywhere.end(session.record.key, "revoked")
             await self._endings.end(session.record, "revoked")
             owners.admit(stranger, request)
         else:

@@ -9,6 +9,7 @@ from sojourn.core.record import Record, is_text
 from sojourn.errors import SettingError
 from sojourn.inbound.ending import Endings
 from sojourn.inbound.keeping.rules import lacks
+from sojourn.inbound.sharing import Everywhere
 from sojourn.store.base import Lists, Opens, Query, Store, power
 from sojourn.store.stack import is_remote
 
@@ -22,6 +23,7 @@ class Searching:
     _app: str
     _clock: Clock
     _endings: Endings
+    _everywhere: Everywhere | None
 
     async def find(
         self, *, principal: str | None = None, ref: str | None = None, limit: int = 100, after: str = ""
@@ -37,9 +39,16 @@ class Searching:
             return []  # nothing bears such a name, and a store that refuses it would be taken for one that is away
         return await lists.find(Query(app=self._app, principal=principal, ref=ref), limit=limit, after=after)
 
-    async def end(self, ref: str) -> bool:
-        """End the session of that ref, wherever it is in use. False when there is none."""
-        return any([await self._endings.end(record, "revoked") for record in await self.find(ref=ref)])
+    async def end(self, ref: str, *, everywhere: bool = False) -> bool:
+        """End the session of that ref, wherever it is in use. False when there is none.
+
+        `everywhere`: where several applications share its id, end theirs as well.
+        """
+        found = await self.find(ref=ref)
+        ended = False
+        if everywhere and self._everywhere is not None:
+            ended = any([await self._everywhere.end(record.key, "revoked") for record in found])
+        return any([await self._endings.end(record, "revoked") for record in found]) or ended
 
     async def end_all(self, *, principal: str, but: str | None = None) -> int:
         """End all sessions of `principal`, except that of the ref `but`. Returns how many there were."""
