@@ -9,7 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import Context, copy_context
 from multiprocessing.util import Finalize
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 from weakref import WeakMethod
 
 from sojourn.errors import SettingError
@@ -61,33 +61,44 @@ def at_exit(act: Callable[[], Coroutine[Any, Any, None]]) -> None:
 class _Call(Generic[T]):
     """One piece of work, and the thread that waits for it. A lock is a third of the price of a Future."""
 
-    __slots__ = ("_context", "_done", "_task", "_work")
+    __slots__ = ("_context", "_done", "_error", "_result", "_task", "_work", "over")
 
     def __init__(self, work: Coroutine[Any, Any, T], context: Context) -> None:
+        self.over = False
         self._work = work
         self._context = context
         self._done = threading.Lock()
         self._done.acquire()
-        self._task: asyncio.Task[T] | None = None
+        self._error: BaseException | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._work, context=self._context)
-        self._task.add_done_callback(lambda _: self._done.release())
+        self._task = asyncio.get_running_loop().create_task(self._do(), context=self._context)
 
     def wait(self) -> T:
-        while not self._done.acquire(timeout=NAP):
-            pass
-        return cast("asyncio.Task[T]", self._task).result()
-
-    @property
-    def over(self) -> bool:
-        return self._task is not None and self._task.done()
+        self._done.acquire()
+        if self._error is None:
+            return self._result
+        try:
+            raise self._error
+        finally:
+            self._error = None  # which holds this frame
 
     def give_up(self) -> None:
         if self._task is None:
             self._work.close()
         else:
             self._task.cancel()
+            self._task.add_done_callback(lambda _: self._work.close())  # it may not have begun
+
+    async def _do(self) -> None:
+        try:  # not in a callback of the task, which would take another turn of the loop
+            self._result: T = await self._work
+        except BaseException as error:  # noqa: BLE001 - it is for the thread that waits
+            self._error = error
+        finally:
+            self.over = True
+            self._done.release()
 
 
 _lock = threading.Lock()

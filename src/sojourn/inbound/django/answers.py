@@ -27,6 +27,8 @@ from sojourn.inbound.tracking.request import Request
 
 __all__ = ["Answer", "headers_of", "refused", "seen"]
 
+_SET = SET.decode()
+
 _log = logging.getLogger(__name__)
 
 
@@ -210,11 +212,15 @@ def _cookie(request: HttpRequest, name: str) -> str:
 
 
 def _tell(response: HttpResponseBase, headers: Headers) -> None:
-    for name in [name for name, _ in response.items()]:
-        del response[name]
+    """Have the response send these, in place of its own; most are its own."""
+    before, sent = {name.lower(): value for name, value in response.items()}, set()
     for name, value in as_text(headers):
-        if name == SET.decode():
+        if name == _SET:
             line = Line(value)
             response.cookies[line.key] = line
-        else:
+            continue
+        sent.add(name.lower())
+        if before.get(name.lower()) != value:
             response[name] = value
+    for name in before.keys() - sent:
+        del response[name]

@@ -12,8 +12,10 @@ __all__ = ["Line"]
 @lru_cache(maxsize=64)  # most lines differ in nothing but the value
 def _parts(attributes: str) -> dict[str, Any]:
     """Those that `http.cookies` knows, as it has them."""
+    parts: Morsel[str] = Morsel()
     pairs = (attribute.partition("=") for attribute in attributes.split("; "))
-    return {name: value or True for name, _, value in pairs if Morsel().isReservedKey(name)}
+    parts.update({name: value or True for name, _, value in pairs if parts.isReservedKey(name)})
+    return dict(parts)
 
 
 class Line(Morsel[str]):
@@ -23,16 +25,17 @@ class Line(Morsel[str]):
 
     def __init__(self, line: str = "") -> None:
         """`line`: the value of the header."""
-        super().__init__()
         if line:
             self._read(line)
+        else:
+            super().__init__()
 
     def _read(self, line: str) -> None:
         self.line = line
         pair, _, attributes = line.partition("; ")
         name, _, value = pair.partition("=")
         self.set(name, value, value)
-        self.update(_parts(attributes))
+        dict.update(self, _parts(attributes))  # which are legal, all of them
 
     def OutputString(self, attrs: Any = None) -> str:  # noqa: ARG002, N802 - as it is called there
         """As `Morsel`."""

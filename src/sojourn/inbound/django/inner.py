@@ -112,7 +112,7 @@ class Inner(Beside, SessionBase):
             session = self._get_session()
             if self._flagged or self._expiry is not None:
                 values.set_lifetime(session, self._sessions, self.get_expiry_age)
-            if again:
+            if again and session.pristine:  # else it is to be completed
                 self._send_again(session, failed=failed)
 
     def complete(self, *, failed: bool) -> None:
