@@ -49,11 +49,12 @@ async def drive_async(steps: Generator[Any, Any, T], hands: AsyncHands | AsksAsy
 
     What a step raises is for the negotiation first, so that a call that fails or is cancelled leaves nothing half done.
     """
+    sends = cast("AsyncHands", hands)
     try:
         step = next(steps)
         while True:
             try:
-                done = await _step_async(step, hands)
+                done = await (sends.send(step) if type(step) is Send else _step_async(step, hands))
             except BaseException as error:  # noqa: BLE001 - it is raised again by the negotiation
                 step = steps.throw(error)
             else:
@@ -79,10 +80,8 @@ def drive(steps: Generator[Any, Any, T], hands: Hands | Asks) -> T:
         return value
 
 
-async def _step_async(step: Step, hands: AsyncHands | AsksAsync) -> Response | None:
+async def _step_async(step: Step, hands: AsksAsync) -> Response | None:
     match step:
-        case Send():
-            return await cast("AsyncHands", hands).send(step)
         case Ask():
             return await hands.ask(step.request)
         case Wait():

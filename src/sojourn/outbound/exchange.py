@@ -32,13 +32,14 @@ class Exchange:
     them is closed; with reuse "exchange", so does its session. For any number of threads and event loops.
     """
 
-    __slots__ = ("_async", "_auth", "_entered", "_share", "_sync", "_user", "backend")
+    __slots__ = ("_async", "_auth", "_entered", "_principal", "_share", "_sync", "_user", "backend")
 
     def __init__(self, backend: Backend, share: Share, *, auth: Auth | None, user: str | None) -> None:
         """Made by `Backend.exchange`. `auth`: who signs in, where a call does not say it itself."""
         self.backend = backend
         self._share = share
         self._auth = auth
+        self._principal = backend.principal(auth)
         self._user = user
         self._async: AsyncClient | None = None
         self._sync: Client | None = None
@@ -62,7 +63,7 @@ class Exchange:
         auth = Given(given) if given else self._auth
         if reuse == "none":
             return once(call, Place(auth), rules)
-        principal = self.backend.principal(auth)
+        principal = self.backend.principal(auth) if given else self._principal
         if reuse == "exchange":
             return converse(call, self._share.at(principal, auth, self.backend), rules)
         place, superseded = self.backend.held.at("" if reuse == "flow" else str(self._user), principal, auth)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
 
@@ -161,16 +162,18 @@ class _Hands:
     async def send(self, step: Send) -> Response:
         self.discard()
         headers = self._request.headers
-        given = [(name, value) for name in step.headers for value in headers.popall(name, ())]
+        own: list[tuple[str, str]] = []
         for name, value in step.headers.items():
+            if name in headers:
+                own += [(name, each) for each in headers.popall(name)]
             if value is not None:
                 headers[name] = value if value.isascii() else value.encode("latin-1").decode(_ENCODING, _ERRORS)
         try:
             response = self._response = await self._handler(self._request)
         finally:  # the application sees these headers by what it gets, and they are secret
             for name in step.headers:
-                headers.popall(name, None)
-            for name, value in given:
+                headers.pop(name, None)
+            for name, value in own:
                 headers.add(name, value)
         answer = _answer(response, self._url)
         if step.reads is not None and step.reads(answer):
@@ -223,8 +226,10 @@ def _answer(response: aiohttp.ClientResponse, url: str, body: bytes | None = Non
 
 
 def _fields(headers: MultiMapping[str]) -> Fields:
-    def fields(name: str) -> list[str]:
-        values = headers.getall(name, [])
+    def fields(name: str) -> Sequence[str]:
+        values = headers.getall(name, None)
+        if values is None:
+            return ()
         return [each if each.isascii() else each.encode(_ENCODING, _ERRORS).decode("latin-1") for each in values]
 
     return fields
