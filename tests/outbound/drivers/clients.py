@@ -123,7 +123,7 @@ class Httpx2(Client):
     def __init__(self, exchange: Exchange, via: Via | None = None) -> None:
         options: dict[str, Any] = {}
         if via is not None:
-            options["transport"] = httpx2.AsyncHTTPTransport(proxy=via.proxy, verify=via.tls)
+            options = {"proxy": via.proxy, "verify": via.tls}
         self.client = exchange.httpx2(**options)
 
     async def send(self, call: Call) -> Answer:

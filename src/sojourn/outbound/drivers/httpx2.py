@@ -24,19 +24,29 @@ __all__ = ["FAILURES", "AsyncConnections", "AsyncTransport", "Connections", "Tra
 FAILURES: tuple[type[Exception], ...] = (httpx2.HTTPError, httpx2.InvalidURL)
 """What a call can come to besides an answer."""
 
+_OF_CONNECTIONS = ("verify", "cert", "http1", "http2", "limits", "proxy")
 _NONE: Mapping[str, Any] = {}
 
 
 def async_client(exchange: Exchange, **options: Any) -> httpx2.AsyncClient:
     """A client of `exchange`. `options`: as of `httpx2.AsyncClient`; a `transport` is what it sends by."""
-    transport = AsyncTransport(exchange, options.pop("transport", None))
-    return httpx2.AsyncClient(transport=transport, base_url=exchange.backend.rules.url, **options)
+    own = _taken(options)
+    below = options.pop("transport", None) or (httpx2.AsyncHTTPTransport(**own) if own else None)
+    return httpx2.AsyncClient(transport=AsyncTransport(exchange, below), base_url=exchange.backend.rules.url, **options)
 
 
 def client(exchange: Exchange, **options: Any) -> httpx2.Client:
     """As `async_client`, for threads."""
-    transport = Transport(exchange, options.pop("transport", None))
-    return httpx2.Client(transport=transport, base_url=exchange.backend.rules.url, **options)
+    own = _taken(options)
+    below = options.pop("transport", None) or (httpx2.HTTPTransport(**own) if own else None)
+    return httpx2.Client(transport=Transport(exchange, below), base_url=exchange.backend.rules.url, **options)
+
+
+def _taken(options: dict[str, Any]) -> dict[str, Any]:
+    """What is said of connections: else the client leaves it out, or goes past the exchange for it."""
+    if "mounts" in options:
+        raise SettingError("mounts= goes past the exchange; give transport=, or proxy=")
+    return {name: options.pop(name) for name in _OF_CONNECTIONS if name in options}
 
 
 class AsyncConnections:
