@@ -21,7 +21,7 @@ FILE = f"{PREFIX}SETTINGS"
 
 _APPLICATIONS = "APPLICATIONS__"
 _OTHERS = re.compile(
-    r"SOJOURN_(?:SETTINGS|DEMO|(?:TEST|BENCH|FAULTS)_\w+"
+    r"SOJOURN_(?:SETTINGS|DEMO|(?:TEST|BENCH|FAULTS|OUTBOUND)_\w+"
     # Kubernetes tells each pod of the services beside it, and one may be called sojourn, or sojourn-shop.
     r"|(?:\w+_)?(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT(?:_\d+_\w+)?))"
 )

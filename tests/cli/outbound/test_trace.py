@@ -22,8 +22,8 @@ def fake() -> Iterator[FakeBackend]:
 @pytest.fixture(autouse=True)
 def _anew(fake: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     fake.reset()
-    monkeypatch.setenv("SOJOURN_PASSWORD", fake.password_of("alice"))
-    monkeypatch.setenv("SOJOURN_KEY", "of this installation")
+    monkeypatch.setenv("SOJOURN_OUTBOUND_PASSWORD", fake.password_of("alice"))
+    monkeypatch.setenv("SOJOURN_OUTBOUND_KEY", "of this installation")
 
 
 def test_credentials_go_with_the_first_call_and_the_same_cookie_with_all_others(
@@ -55,13 +55,13 @@ def test_nothing_secret_is_shown_and_equal_hashes_mean_equal_cookies(fake: FakeB
     answered = [line for line in told if line["event"] == "CallAnswered"]
     assert (sent[0]["cookies"], sent[0]["credentials"], sent[1]["credentials"]) == ([], True, False)
     assert sent[1]["cookies"] == answered[0]["cookies"]
-    assert os.environ["SOJOURN_PASSWORD"] not in ended.stdout + ended.stderr
+    assert os.environ["SOJOURN_OUTBOUND_PASSWORD"] not in ended.stdout + ended.stderr
 
 
 def test_refused_credentials_are_told_in_a_line(
     fake: FakeBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SOJOURN_PASSWORD", "wrong")
+    monkeypatch.setenv("SOJOURN_OUTBOUND_PASSWORD", "wrong")
     ended = run("outbound", "trace", fake.url, "me", "--user", "alice", cwd=tmp_path)
     assert ended.returncode == 1
     assert "refuses the credentials of 'alice'" in ended.stderr

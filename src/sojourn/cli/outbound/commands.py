@@ -21,7 +21,9 @@ def outbound() -> None:
 @outbound.command("trace")
 @click.argument("url")
 @click.argument("calls", nargs=-1, metavar="[CALL]...")
-@click.option("--user", help="Who signs in. The password: SOJOURN_PASSWORD, or asked for.", show_default="nobody")
+@click.option(
+    "--user", help="Who signs in. The password: SOJOURN_OUTBOUND_PASSWORD, or asked for.", show_default="nobody"
+)
 @click.option(
     "--bearer", is_flag=True, help="The password is a bearer token, and the user a name for it.", show_default=False
 )
@@ -31,14 +33,19 @@ def outbound() -> None:
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=30.0, help="Seconds for each call.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 @click.password_option(
-    "--password", envvar="SOJOURN_PASSWORD", prompt=False, confirmation_prompt=False, hidden=True, expose_value=True
+    "--password",
+    envvar="SOJOURN_OUTBOUND_PASSWORD",
+    prompt=False,
+    confirmation_prompt=False,
+    hidden=True,
+    expose_value=True,
 )
 def _trace(**options: Any) -> None:
     """Call a back end, and show which cookies came and went.
 
     CALL is a path below URL, with a method before it where it is not GET: "POST orders". Without any, URL is asked for
     twice. Cookies are shown by their names and by a hash of their values: what is equal is equal, and no more can be
-    learned. The hashes of two runs are equal where SOJOURN_KEY is.
+    learned. The hashes of two runs are equal where SOJOURN_OUTBOUND_KEY is.
     """
     if options["user"] is not None and options["password"] is None:
         options["password"] = click.prompt("Password", hide_input=True, err=True)

@@ -52,7 +52,7 @@ def trace(
             auth=_auth(user, password, bearer=bearer),
             csrf=DIALECTS[csrf]() if csrf is not None else False,
             closing=None if logout is None else Logout(logout),
-            key=os.environb.get(b"SOJOURN_KEY"),
+            key=os.environb.get(b"SOJOURN_OUTBOUND_KEY"),
         )
         exchange = backend.exchange()
         client = exchange.httpx2_sync(timeout=timeout)
