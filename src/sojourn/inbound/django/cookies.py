@@ -14,7 +14,8 @@ def _parts(attributes: str) -> dict[str, Any]:
     """Those that `http.cookies` knows, as it has them."""
     parts: Morsel[str] = Morsel()
     pairs = (attribute.partition("=") for attribute in attributes.split("; "))
-    parts.update({name: value or True for name, _, value in pairs if parts.isReservedKey(name)})
+    found: dict[str, Any] = {name: value or True for name, _, value in pairs if parts.isReservedKey(name)}
+    parts.update(found)
     return dict(parts)
 
 
