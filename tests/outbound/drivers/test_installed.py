@@ -1,0 +1,34 @@
+"""A client library is imported when its client is asked for, and no sooner."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from sojourn.errors import SettingError
+from sojourn.outbound import Backend
+
+LIBRARIES = {"httpx2": ["httpx2", "httpx2_sync"], "aiohttp": ["aiohttp"], "requests": ["requests"]}
+
+
+def test_no_client_library_is_imported_with_outbound() -> None:
+    program = f"import sys, sojourn.outbound; print([each for each in {sorted(LIBRARIES)} if each in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_library_that_is_missing_is_named(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.delitem(sys.modules, f"sojourn.outbound.drivers.{library}", raising=False)
+    exchange = Backend("http://localhost/").exchange()
+    for name in LIBRARIES[library]:
+        with pytest.raises(SettingError, match=f"needs {library}: pip install"):
+            getattr(exchange, name)()
+
+
+def test_what_would_go_past_the_exchange_is_refused() -> None:
+    with pytest.raises(SettingError, match="mounts"):
+        Backend("http://localhost/").exchange().httpx2(mounts={})
