@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sojourn.testing.app.promises.answers import AnswerPromises
 from sojourn.testing.app.promises.contents import ContentsPromises
-from sojourn.testing.app.promises.endings import EndingPromises
+from sojourn.testing.app.promises.endings import EndingPromises, SharingPromises
 from sojourn.testing.app.promises.identity import IdentityPromises
 from sojourn.testing.app.promises.lifetimes import LifetimePromises
 from sojourn.testing.app.promises.overlapping import OverlappingPromises
@@ -26,6 +26,7 @@ class AppContract(
     TrackingPromises,
     LifetimePromises,
     EndingPromises,
+    SharingPromises,
     OverlappingPromises,
     AnswerPromises,
     RefusalPromises,

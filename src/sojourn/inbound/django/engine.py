@@ -112,10 +112,10 @@ class SessionStore(Inner):
         self._replace(await self._sessions.load(None)).mark_accessed()
         self._session_key, self._deleted, self.modified = None, False, True
 
-    def end(self) -> None:
+    def end(self, *, everywhere: bool = False) -> None:
         """As `Session`: with the answer of a visit, else at once. It cannot be used then; after `flush` it can."""
         session = self._session
-        session.end()
+        session.end(everywhere=everywhere)
         if self.visit is None:
             wait(self._sessions.keeper.establish(session, {}))
             self._session_key = None

@@ -168,9 +168,9 @@ def renew(session: Session, _given: Given) -> None:
     session.renew()
 
 
-def end(session: Session, _given: Given) -> None:
-    """The end."""
-    session.end()
+def end(session: Session, given: Given) -> None:
+    """The end; with `everywhere`, of all sessions under the id."""
+    session.end(everywhere="everywhere" in given)
 
 
 def end_and_use(session: Session, _given: Given) -> None:

@@ -1,13 +1,19 @@
-"""Endings: a session that has ended, here or elsewhere, is over everywhere and stays so."""
+"""Endings: a session that has ended, here or elsewhere, is over and stays so; others under its id go on."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from sojourn.core import events
+from sojourn.store import Store, open_store
 from sojourn.testing.app.client import Visitor
 from sojourn.testing.app.gates import underway
-from sojourn.testing.app.ground import Ground, Site
+from sojourn.testing.app.ground import Ground, Serve, Site
+from sojourn.testing.clock import FakeClock
 
-__all__ = ["EndingPromises"]
+__all__ = ["EndingPromises", "SharingPromises"]
 
 
 class EndingPromises(Ground):
@@ -79,3 +85,56 @@ class EndingPromises(Ground):
         seen = visitor.ask("read").value
         assert (seen["data"], seen["principal"]) == ({"a": "1"}, "alice")
         assert [event.names for event in site.told(events.ChangesDropped, ref)] == [("a",)]
+
+
+class SharingPromises(Ground):
+    """The promises of `Sessions(share_id=True)`."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def common(cls, address: str) -> dict[str, Any]:
+        """What two applications have in common that share an id."""
+        clock = FakeClock()
+        store: Store = open_store(address, clock=clock)
+        return {"store": store, "clock": clock, "share_id": True}
+
+    @pytest.fixture
+    def applications(self, served: Serve, common: dict[str, Any]) -> list[Visitor]:
+        """Somebody who was never there, at each of two."""
+        visitors = [served(app=app, **common).visitor() for app in ("contract-one", "contract-two")]
+        visitors[1].jar = visitors[0].jar
+        return visitors
+
+    def test_applications_that_share_an_id_have_a_session_each(self, applications: list[Visitor]) -> None:
+        one, two = applications
+        one.ask("put", a=1)
+        before = dict(one.jar)
+        two.ask("put", a=2)
+        assert [each.ask("read").value["data"] for each in applications] == [{"a": "1"}, {"a": "2"}]
+        assert (one.jar, len(before)) == (before, 1)
+
+    def test_a_sign_in_at_one_ends_the_old_id_at_both(self, applications: list[Visitor]) -> None:
+        two = applications[1]
+        for each in applications:
+            each.ask("put", a=1)
+        old = [each.twin() for each in applications]
+        two.ask("log_in", user="alice")
+        assert [each.ask("read").value["data"] for each in old] == [{}, {}]
+        seen = [each.ask("read").value for each in applications]
+        assert [(each["principal"], each["data"]) for each in seen] == [(None, {"a": "1"}), ("alice", {"a": "1"})]
+
+    def test_the_end_at_one_leaves_the_other(self, applications: list[Visitor]) -> None:
+        one, two = applications
+        for each in applications:
+            each.ask("count")
+        before = dict(one.jar)
+        two.ask("end")
+        assert (one.jar, [each.ask("count").value for each in applications]) == (before, [2, 1])
+
+    def test_the_end_of_all_leaves_neither(self, applications: list[Visitor]) -> None:
+        one, two = applications
+        for each in applications:
+            each.ask("count")
+        old = [each.twin() for each in applications]
+        two.ask("end", everywhere=1)
+        assert (one.jar, [each.ask("read").value["data"] for each in old]) == ({}, [{}, {}])
