@@ -60,5 +60,5 @@ class Application:
     moved_cookie: str | None = None
     """The name of the cookie after the move; None: as before."""
     renews: bool = False
-    """Whether the framework is told of a sign-in, so that a session gets a new id; else the application has to say."""
+    """Whether the session learns of a sign-in, so that it gets a new id; else the application has to say."""
     doors: tuple[Door, ...]

@@ -17,7 +17,7 @@ CHECKS = {
     "stranger": "refuses a stranger",
     "sign-in": "signs in",
     "cookie": "has the session in the cookie that it should",
-    "new id": "gives it a new value at the sign-in, where the framework is told of one (Django)",
+    "new id": "gives it a new value at the sign-in, where the session learns of one, by the framework or an attribute",
     "workers": "knows the visitor in both of its processes",
     "stored": "keeps the session in our store",
     "restart": "knows the visitor after a restart",

@@ -38,11 +38,12 @@ from starlette.middleware.sessions import SessionMiddleware
 from sojourn import Sessions
 from sojourn.inbound.asgi import SessionMiddleware as OurMiddleware
 
-ours = Middleware(OurMiddleware, sessions=Sessions(os.environ["SOJOURN_STORE"]))
+ours = Middleware(OurMiddleware, sessions=Sessions(os.environ["SOJOURN_STORE"], principal="user_id"))
 app.user_middleware = [ours if each.cls is SessionMiddleware else each for each in app.user_middleware]
 """,
     moved_target="moved:app",
     moved_cookie="__Host-id",
+    renews=True,
     doors=(
         Door(
             name="members",

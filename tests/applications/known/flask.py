@@ -100,6 +100,7 @@ def FLASK_APP_MUTATOR(app):
     app.session_interface = SessionInterface(Sessions(os.environ["SOJOURN_STORE"]))
 """,
     moved_cookie="__Host-id",
+    renews=True,  # Flask-Login
     doors=(
         Door(
             name="users",
