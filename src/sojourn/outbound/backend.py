@@ -180,7 +180,7 @@ class Backend:
         self.close()
 
     async def aclose(self) -> None:
-        """Close the sessions that are held, and the connections of this event loop."""
+        """Close the sessions that are held, and the connections of this event loop and of clients that wait."""
         try:
             await self.lines.do_async(self._ending())
         finally:

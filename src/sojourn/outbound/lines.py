@@ -80,8 +80,8 @@ class Lines:
             drive(steps, own)
 
     async def aclose(self) -> None:
-        """Keep none any more: close those of this event loop."""
-        self._kept = False
+        """Keep none any more: close those of this event loop, and those of clients that wait."""
+        self.close()
         for line in self._async.pop(asyncio.get_running_loop(), {}).values():
             await line.aclose()
 

@@ -39,6 +39,7 @@ class Log:
     """What came."""
 
     connections: int = 0
+    closed: int = 0
     asked: list[Asked] = field(default_factory=list)
 
 
@@ -50,6 +51,7 @@ class Server:
         self.answer = answer
         self.tls = tls
         self.log = Log()
+        self.news = threading.Condition()
         server = self
 
         class Handler(_Handler):
@@ -61,6 +63,11 @@ class Server:
 
     def reset(self) -> None:
         self.log = Log()
+
+    def wait_closed(self) -> None:
+        """Wait until each connection is closed."""
+        with self.news:
+            assert self.news.wait_for(lambda: self.log.closed == self.log.connections, 5)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -104,6 +111,9 @@ class _Handler(BaseHTTPRequestHandler):
     def finish(self) -> None:
         super().finish()
         self.request.close()
+        with self.of.news:
+            self.of.log.closed += 1
+            self.of.news.notify_all()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as http.server has it
         """Tests are quiet."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 from tests.outbound.drivers.server import Reply, Server
 
 from sojourn.errors import SessionLost
@@ -117,3 +118,30 @@ async def test_an_answer_that_was_read_on_the_way_can_be_read_as_a_stream(fake: 
         assert b"alice" in await response.content.readline()
         assert response.content.at_eof()
         assert "alice" in await response.text()
+
+
+async def test_a_web_socket_is_in_the_session_also_where_answers_are_read_on_the_way() -> None:
+    async def echo(request: web.Request) -> web.StreamResponse:
+        if "JSESSIONID" not in request.cookies:
+            return web.Response(headers={"Set-Cookie": "JSESSIONID=1"})
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_str(await socket.receive_str())
+        await socket.close()
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/", echo)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    backend = Backend(f"http://127.0.0.1:{runner.addresses[0][1]}/", reuse="exchange", limits=Limits(calls=1))
+    try:
+        async with backend.exchange().aiohttp() as http:
+            await status(http.get(""))
+            async with http.ws_connect("") as socket:
+                await socket.send_str("hello")
+                assert await socket.receive_str() == "hello"
+    finally:
+        await runner.cleanup()

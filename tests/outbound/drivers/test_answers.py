@@ -148,10 +148,17 @@ async def test_a_back_end_that_is_entered_keeps_connections_from_one_exchange_to
             async with client(backend.exchange()) as http:
                 await http.call("GET", "")
         assert server.log.connections == 1
-        backend.close()  # those of clients that wait
     async with client(backend.exchange()) as http:
         await http.call("GET", "")
     assert server.log.connections == 2
+
+
+async def test_a_back_end_that_ends_closes_all_connections_that_nobody_uses(
+    client: type[Client], server: Server
+) -> None:
+    async with backend_of(server) as backend, client(backend.exchange()) as http:
+        await http.call("GET", "")
+    await asyncio.to_thread(server.wait_closed)
 
 
 async def test_a_back_end_that_ends_closes_the_sessions_that_it_holds(client: type[Client], server: Server) -> None:
@@ -160,7 +167,6 @@ async def test_a_back_end_that_ends_closes_the_sessions_that_it_holds(client: ty
         for _ in range(2):
             async with client(backend.exchange()) as http:
                 await http.call("GET", "")
-        backend.lines.close()  # those of clients that wait
     assert [each.url for each in server.log.asked] == ["/", "/", "/logout"]
     assert server.log.asked[-1].all("cookie") == [b"JSESSIONID=secret"]
 
