@@ -9,7 +9,7 @@ import pytest
 from tests.outbound.negotiation.played import ANOTHER, SESSION, Played, backend
 
 from sojourn.errors import BackendBusy, ExchangeEnded, SessionLost, SignInFailed
-from sojourn.outbound import Backend, Exchange, Limits, Request, Response, SignInWith
+from sojourn.outbound import Backend, Exchange, Limits, Logout, Request, Response, SignInWith
 
 
 @pytest.fixture
@@ -119,8 +119,6 @@ def test_what_is_answered_late_to_a_session_that_is_gone_changes_nothing_of_the_
 
 
 def test_a_session_that_begins_after_the_end_of_its_exchange_is_closed() -> None:
-    from sojourn.outbound import Logout
-
     exchange = backend(closing=Logout("out")).exchange()
     exchange.open()
     call = Played(exchange)
@@ -191,8 +189,6 @@ def test_a_copy_shares_what_was_there_before_it_and_nothing_later() -> None:
 
 
 def test_a_shared_session_is_closed_with_the_last_who_shares_it() -> None:
-    from sojourn.outbound import Logout
-
     exchange = backend(closing=Logout("out")).exchange()
     exchange.open()
     signed_in(exchange)
@@ -249,6 +245,20 @@ def test_a_stateful_exchange_does_not_survive_that_the_back_end_begins_another_s
     call = Played(exchange)
     call.answer(200, ANOTHER)
     assert isinstance(call.error, SessionLost)
+
+
+def test_a_stateful_session_is_closed_though_its_cookie_is_taken_back() -> None:
+    told: list[object] = []
+    erp = backend(stateful=True, closing=Logout("out"))
+    erp.listen(told.append)
+    exchange = erp.exchange()
+    exchange.open()
+    signed_in(exchange)
+    closing = exchange.closing()
+    next(closing)
+    with pytest.raises(StopIteration):
+        closing.send(Response.of(200, "http://erp.example/out", [("Set-Cookie", "JSESSIONID=; Max-Age=0; Path=/")]))
+    assert [getattr(event, "told", None) for event in told] == [None, "yes"]
 
 
 def test_credentials_go_with_every_call_where_the_back_end_sets_no_cookie(exchange: Exchange) -> None:

@@ -22,18 +22,22 @@ T = TypeVar("T")
 class Refused(Exception):
     """The back end does not know this session, or not these credentials."""
 
-    def __init__(self, *, signed: bool, sent: bool, processed: bool = False) -> None:
-        """`signed`: with credentials. `sent`: the call was. `processed`: what the call asks for may have been done."""
+    def __init__(self, *, signed: bool, answer: Response | None = None, processed: bool = False) -> None:
+        """Say what was refused.
+
+        `signed`: with credentials. `answer`: to the call; None where it was not sent. `processed`: what the call asks
+        for may have been done.
+        """
         super().__init__()
         self.signed = signed
-        self.sent = sent
+        self.answer = answer
         self.processed = processed
 
 
 class Attempt:
     """A call in one session, of which each step is seen by that session, and by no other."""
 
-    __slots__ = ("_credentials", "claim", "doubtful", "place", "rules", "session")
+    __slots__ = ("_credentials", "asked", "claim", "doubtful", "place", "rules", "session")
 
     def __init__(
         self, place: Place, session: BackendSession, rules: Rules, claim: Claim[BackendSession] | None = None
@@ -43,6 +47,8 @@ class Attempt:
         self.session = session
         self.rules = rules
         self.claim = claim
+        self.asked = False
+        """Whether it took requests to have credentials, which so are new."""
         self.doubtful = False
         """Whether it has signed in by requests of its own, and no answer has shown yet that this came to something."""
         self._credentials: Mapping[str, str] = {}
@@ -57,8 +63,8 @@ class Attempt:
         answer: Response = yield from self.send(call, token=token, last=last)
         if token and csrf is not None and csrf.headers(token, call) and csrf.refuses(answer):
             self.session.token.drop(token)
-            newer = yield from self._token(csrf, call, stale=token)
-            if newer not in ("", token) and call.replayable:
+            newer = (yield from self._token(csrf, call, stale=token)) if call.replayable else ""
+            if newer not in ("", token):
                 answer = yield from self.send(call, token=newer, last=last)
         return answer
 
@@ -73,11 +79,11 @@ class Attempt:
         self._received(call.url, answer)
         signed = bool(self._credentials)
         if auth is not None and auth.refuses(answer):
-            raise Refused(signed=signed, sent=True)
+            raise Refused(signed=signed, answer=answer)
         if rules.lost is not None and rules.lost(answer):
-            raise Refused(signed=signed, sent=True, processed=True)
-        if rules.csrf is not None:
-            session.token.value = rules.csrf.seen(call, answer, self._cookies(call)) or session.token.value
+            raise Refused(signed=signed, answer=answer, processed=True)
+        if rules.csrf is not None and (seen := rules.csrf.seen(call, answer, self._cookies(call))):
+            session.token.value = seen
         self._settle(answer)
         return answer
 
@@ -94,6 +100,13 @@ class Attempt:
         """The session has not begun, if it has not. `failure`: why it cannot for anybody."""
         if self.claim is not None and self.claim.give_up(failure):
             self.session.leave()
+
+    def put_back(self, session: BackendSession) -> None:
+        """`session` is there again, which was taken for lost: nobody has signed in after it. It is to prove itself."""
+        if self.claim is not None and not self.claim.settled.done():
+            session.proven = False
+            session.take_over(self.session)
+            self.claim.use(session)
 
     def close(self, *, told: bool = False) -> Generator[Any, Any, None]:
         """Tell the back end that the session is not needed any more, unless it was `told`."""
@@ -171,9 +184,10 @@ class Attempt:
         try:
             request = next(steps)
             while True:
+                self.asked = self.asked or not refusable
                 answer = yield from self._ask(request.set(headers))
                 if refusable and self.place.auth is not None and self.place.auth.refuses(answer):
-                    raise Refused(signed=bool(headers), sent=False)
+                    raise Refused(signed=bool(headers))
                 if refusable:
                     self._known(signed=bool(headers))
                 request = steps.send(answer)
@@ -197,7 +211,8 @@ class Attempt:
         session.used_at = rules.clock()
         rules.telling.answered(self.place, session, answer)
         if ours and (cookies := answer.all("set-cookie")):
-            before = self._names_of_session() if rules.stateful and self.claim is None else {}
+            held = self.place.value is session  # what is being begun or closed may change its name
+            before = self._names_of_session() if rules.stateful and held else {}
             session.jar.receive(url, cookies, now=session.used_at)
             if before and before.items() - self._names_of_session().items():
                 self.place.refused(session)
@@ -230,6 +245,7 @@ class Attempt:
         self.doubtful = False
         if not signed:
             self.session.proven = True
+            self.place.doubts = 0
 
     def _begin(self) -> None:
         """The session is there for whoever waits for it."""
