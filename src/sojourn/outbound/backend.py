@@ -21,6 +21,7 @@ from sojourn.outbound.csrf import Csrf, Fetched
 from sojourn.outbound.events import BackendEvent
 from sojourn.outbound.exchange import Exchange, Share
 from sojourn.outbound.jar import Domains, Jar
+from sojourn.outbound.jar.hosts import canonical
 from sojourn.outbound.keeping.gate import Gate, Pace
 from sojourn.outbound.keeping.held import Held
 from sojourn.outbound.keeping.place import Place
@@ -93,12 +94,13 @@ class Backend:
         Raises `SettingError` for what cannot work.
         """
         origin = _origin(url)
+        path = urlsplit(url).path.removeprefix("/")
         _check(reuse, identity, stateful=stateful)
         self._key = key if key is not None else secrets.token_bytes(32)
         self.reuse: Reuse = reuse
         self.held = Held(limits.sessions or _MOST)
         self.rules = Rules(
-            url=url if url.endswith("/") else url + "/",
+            url=origin + (path if path.endswith("/") or not path else path + "/"),
             origin=origin,
             shares=partial(_shares, tuple(_pattern(host) for host in hosts), origin.partition(":")[0]),
             new_jar=partial(Jar, domains=domains),
@@ -130,6 +132,8 @@ class Backend:
         who signs in, instead of who the back end was made with. Raises `SettingError` where `user` is missing, or is
         not what sessions are reused by.
         """
+        if user == "":
+            raise SettingError("exchange(user=''): name the user, or all who have no name share one session")
         if (user is None) is (self.reuse == "user"):
             raise SettingError(
                 "exchange(user=…) says for whom, with Backend(reuse='user'): give "
@@ -140,8 +144,7 @@ class Backend:
 
     def forgetting(self, user: str) -> Generator[Any, Any, None]:
         """What closes the sessions that are held for `user`: for drivers."""
-        for place in self.held.take(user):
-            yield from close(place, self.rules)
+        yield from close(self.held.take(user), self.rules)
 
     def principal(self, auth: Auth | None) -> object:
         """Whose sessions are one: those of the same credentials, or everybody's with identity "first"."""
@@ -198,8 +201,7 @@ class Backend:
         await self.lines.do_async(self.forgetting(user))
 
     def _ending(self) -> Generator[Any, Any, None]:
-        for place in self.held.take():
-            yield from close(place, self.rules)
+        yield from close(self.held.take(), self.rules)
 
 
 def _origin(url: str) -> str:
@@ -211,7 +213,9 @@ def _origin(url: str) -> str:
         parts, port = urlsplit(""), None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise SettingError("Backend(url): give an address such as https://erp.example.com/api, without user and query")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = canonical(f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname)
+    if host is None:
+        raise SettingError(f"Backend(url): {parts.hostname!r} is no name of a host")
     usual = port in (None, 443 if parts.scheme == "https" else 80)
     return f"{parts.scheme}://{host}{'' if usual else f':{port}'}/"
 
@@ -231,10 +235,12 @@ def _pattern(host: str) -> re.Pattern[str]:
     name = host.removeprefix("*.")
     if not name or "*" in name or "/" in name:
         raise SettingError(f"Backend(hosts={host!r}): give names of hosts, or what is below one, as '*.example.org'")
-    below = r"(?:[^./:@]+\.)+" if host != name else ""
-    return re.compile(rf"(https?)://{below}{re.escape(name.lower())}(?::\d+)?/")
+    below = r"(?:[\w-]+\.)+" if host != name else ""
+    return re.compile(rf"(https?)://{below}{re.escape(name)}(?::\d+)?/", re.IGNORECASE)
 
 
 def _shares(patterns: tuple[re.Pattern[str], ...], scheme: str, url: str) -> bool:
     """Whether the cookies of a back end are for this URL, too. Those of https are for nothing less."""
-    return any((match := pattern.match(url)) and (scheme == "http" or match[1] == "https") for pattern in patterns)
+    return any(
+        (match := pattern.match(url)) and (scheme == "http" or match[1].lower() == "https") for pattern in patterns
+    )

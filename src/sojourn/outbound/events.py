@@ -69,7 +69,7 @@ class CallSent(BackendEvent, Detail, frozen=True):
 
     method: str
     url: str
-    """Without the query."""
+    """Without the query, and the parameters of its path."""
     cookies: tuple[tuple[str, str], ...]
     """Names and keyed hashes of the values, in the order in which they were sent; nothing for an empty value."""
     credentials: bool

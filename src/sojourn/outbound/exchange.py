@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sojourn.errors import ExchangeEnded
 from sojourn.outbound.auth import Auth, Given
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Exchange"]
 
+C = TypeVar("C")
+
 
 class Exchange:
     """Calls that belong together: of one message, one request of a visitor, one job.
@@ -32,7 +35,7 @@ class Exchange:
     them is closed; with reuse "exchange", so does its session. For any number of threads and event loops.
     """
 
-    __slots__ = ("_async", "_auth", "_entered", "_principal", "_share", "_sync", "_user", "backend")
+    __slots__ = ("_auth", "_entered", "_lock", "_principal", "_share", "_user", "backend")
 
     def __init__(self, backend: Backend, share: Share, *, auth: Auth | None, user: str | None) -> None:
         """Made by `Backend.exchange`. `auth`: who signs in, where a call does not say it itself."""
@@ -41,9 +44,9 @@ class Exchange:
         self._auth = auth
         self._principal = backend.principal(auth)
         self._user = user
-        self._async: AsyncClient | None = None
-        self._sync: Client | None = None
-        self._entered = 0
+        self._lock = threading.Lock()
+        self._entered: dict[asyncio.AbstractEventLoop | None, list[Any]] = {}
+        """The client of each event loop, as often as it was entered; None: of all threads that wait."""
 
     def signed_in_as(self, auth: Auth) -> Exchange:
         """This exchange for another principal, who has a session of their own in it."""
@@ -77,8 +80,7 @@ class Exchange:
 
     def closing(self) -> Generator[Any, Any, None]:
         """What is to be done when a client is closed: for drivers."""
-        for place in self._share.close():
-            yield from close(place, self.backend.rules)
+        yield from close(self._share.close(), self.backend.rules)
 
     def httpx2(self, **options: Any) -> AsyncClient:
         """A client of httpx2. `options`: as of `httpx2.AsyncClient`; a `transport` is what it sends by."""
@@ -109,32 +111,40 @@ class Exchange:
         return session(self, adapter)
 
     async def __aenter__(self) -> AsyncClient:
-        if self._async is None:
-            self._async = self.httpx2()
-        self._entered += 1
-        return self._async
+        return self._enter(asyncio.get_running_loop(), self.httpx2)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._entered -= 1
-        if self._async is not None and not self._entered:
-            client, self._async = self._async, None
+        client = self._exit(asyncio.get_running_loop())
+        if client is not None:
             await client.aclose()
 
     def __enter__(self) -> Client:
-        if self._sync is None:
-            self._sync = self.httpx2_sync()
-        self._entered += 1
-        return self._sync
+        return self._enter(None, self.httpx2_sync)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._entered -= 1
-        if self._sync is not None and not self._entered:
-            client, self._sync = self._sync, None
+        client = self._exit(None)
+        if client is not None:
             client.close()
+
+    def _enter(self, loop: asyncio.AbstractEventLoop | None, make: Callable[[], C]) -> C:
+        with self._lock:
+            entered = self._entered.setdefault(loop, [])
+            client: C = entered[-1] if entered else make()
+            entered.append(client)
+            return client
+
+    def _exit(self, loop: asyncio.AbstractEventLoop | None) -> Any:
+        """The client that is to be closed, which nobody has entered any more; None: it is not."""
+        with self._lock:
+            client = self._entered[loop].pop()
+            if self._entered[loop]:
+                return None
+            del self._entered[loop]
+            return client
 
 
 class Share:
@@ -155,6 +165,7 @@ class Share:
         if place is None:
             with self._lock:
                 place = self._places.setdefault(principal, Place(auth))
+                place.ended = place.ended or self._ended
         backend.notice(place, auth)
         return place
 
@@ -162,9 +173,9 @@ class Share:
         """Another one with the same places."""
         share = Share()
         with self._lock:
-            share._places = dict(self._places)
+            share._places = {} if self._ended else dict(self._places)
             for place in share._places.values():
-                place.sharers += 1
+                place.share()
         return share
 
     def open(self, origin: str) -> None:
@@ -181,10 +192,7 @@ class Share:
             if self._clients or self._ended:
                 return []
             self._ended = True
-            places = list(self._places.values())
-            for place in places:
-                place.sharers -= 1
-            return [place for place in places if not place.sharers]
+            return [place for place in self._places.values() if place.part()]
 
 
 def _after(first: Generator[Any, Any, None], steps: Steps) -> Steps:

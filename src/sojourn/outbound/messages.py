@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeAlias
@@ -20,10 +21,13 @@ __all__ = [
     "Step",
     "Steps",
     "Wait",
+    "shown",
 ]
 
 SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))  # RFC 9110 §9.2.1
 IDEMPOTENT = SAFE | {"PUT", "DELETE"}  # RFC 9110 §9.2.2
+
+_SECRET = re.compile(r"(?<=//)[^/@]*@|;[^/]*")
 
 Fields: TypeAlias = "Callable[[str], Sequence[str]]"
 """The values of a header, by its name in lower case, in the order in which they came."""
@@ -38,7 +42,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True
     body: bytes = b""
 
     def __repr__(self) -> str:
-        return f"Request({self.method} {_shown(self.url)})"  # headers and body hold credentials
+        return f"Request({self.method} {shown(self.url)})"  # headers and body hold credentials
 
     def set(self, headers: Mapping[str, str]) -> Request:
         """The same with these headers, in the place of those of the same names."""
@@ -60,7 +64,7 @@ class Response:
         self._fields = fields
 
     def __repr__(self) -> str:
-        return f"Response({self.status} {_shown(self.url)})"
+        return f"Response({self.status} {shown(self.url)})"
 
     @classmethod
     def of(cls, status: int, url: str, headers: Sequence[tuple[str, str]] = (), body: bytes = b"") -> Response:
@@ -90,7 +94,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     replayable: bool  # its body can be sent once more
 
     def __repr__(self) -> str:
-        return f"Call({self.method} {_shown(self.url)})"
+        return f"Call({self.method} {shown(self.url)})"
 
     def first(self, name: str) -> str:
         """The first value of a header, or nothing; `name` in lower case."""
@@ -135,6 +139,6 @@ Step: TypeAlias = Send | Ask | Wait | Pause
 Steps: TypeAlias = Generator[Step, Any, Response]
 
 
-def _shown(url: str) -> str:
-    """Without the query, which may hold anything."""
-    return url.partition("?")[0]
+def shown(url: str) -> str:
+    """Without what may be secret: user and password, the query, and the parameters of the path, as `;jsessionid=…`."""
+    return _SECRET.sub("", url.partition("?")[0].partition("#")[0])

@@ -24,7 +24,7 @@ from sojourn.outbound.events import (
 )
 from sojourn.outbound.keeping.place import Place
 from sojourn.outbound.keeping.session import BackendSession
-from sojourn.outbound.messages import Response
+from sojourn.outbound.messages import Response, shown
 
 __all__ = ["Telling"]
 
@@ -59,7 +59,7 @@ class Telling:
                 place,
                 session,
                 method=method,
-                url=url.partition("?")[0],
+                url=shown(url),
                 cookies=tuple(map(self._hashed, (names.get("cookie") or "").split("; "))) if "cookie" in names else (),
                 credentials=bool(names.get("authorization")),
                 token=any(("csrf" in name or "xsrf" in name) and value != "Fetch" for name, value in names.items()),

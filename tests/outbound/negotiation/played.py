@@ -57,10 +57,10 @@ class Played:
         """Whether it waits for another one that is not done."""
         return isinstance(self.step, Wait) and not self.step.future.done()
 
-    def answer(self, status: int = 200, *headers: tuple[str, str]) -> None:
+    def answer(self, status: int = 200, *headers: tuple[str, str], body: bytes = b"") -> None:
         """The answer of the back end."""
         url = self.step.request.url if isinstance(self.step, Ask) else self._url
-        self._go(lambda: self._steps.send(Response.of(status, url, headers)))
+        self._go(lambda: self._steps.send(Response.of(status, url, headers, body)))
 
     def go_on(self) -> None:
         """What it waited for is done."""

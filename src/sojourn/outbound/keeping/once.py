@@ -63,9 +63,9 @@ class Claim(Generic[T]):
         self.settled: Future[None] = Future()
         self.failure: BackendError | None = None
 
-    def use(self, value: T) -> None:
-        """Here it is."""
-        self._settle(value, None)
+    def use(self, value: T) -> bool:
+        """Here it is; False where it was used or given up before."""
+        return self._settle(value, None)
 
     def give_up(self, failure: BackendError | None = None) -> bool:
         """It was not made; False where it was. `failure`: why nobody else can; else one of those who wait may try."""

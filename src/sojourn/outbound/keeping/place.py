@@ -9,13 +9,26 @@ from sojourn.outbound.keeping.session import BackendSession
 
 __all__ = ["Place"]
 
+DENIALS = 100  # calls that are remembered as denied: what is denied is mostly the same few
+DENIED = 60.0  # seconds for which they are: the right may be given at any time, and the session be lost as well
 DOUBTS = 2  # sessions in a row that were refused at their first use: the back end knows nobody by its cookies
 
 
 class Place(Once[BackendSession]):
     """Holds a session, or knows who is signing in; and what was learned of the back end."""
 
-    __slots__ = ("auth", "broken", "doubts", "ended", "sharers", "told_to_sign_always", "turn")
+    __slots__ = (
+        "_calls",
+        "_denied",
+        "_given_way",
+        "_sharers",
+        "auth",
+        "broken",
+        "doubts",
+        "ended",
+        "told_to_sign_always",
+        "turn",
+    )
 
     def __init__(self, auth: Auth | None) -> None:
         """`auth`: who signs in; None: nobody, and the back end gives a session to whoever comes."""
@@ -30,8 +43,10 @@ class Place(Once[BackendSession]):
         self.doubts = 0
         self.told_to_sign_always = False
         """Whether somebody was told that the back end keeps no session."""
-        self.sharers = 1
-        """Exchanges that have it."""
+        self._calls = 0
+        self._denied: dict[tuple[str, str], float] = {}
+        self._given_way = False
+        self._sharers = 1
 
     @property
     def identity(self) -> str:
@@ -42,6 +57,46 @@ class Place(Once[BackendSession]):
     def signs_always(self) -> bool:
         """Whether the back end refuses whoever comes with a cookie alone."""
         return self.doubts >= DOUBTS
+
+    def share(self) -> None:
+        """One exchange more has it."""
+        with self._lock:
+            self._sharers += 1
+
+    def part(self) -> bool:
+        """One exchange less has it; whether none has it any more."""
+        with self._lock:
+            self._sharers -= 1
+            return not self._sharers
+
+    def enter(self) -> None:
+        """A call begins."""
+        with self._lock:
+            self._calls += 1
+
+    def leave(self) -> bool:
+        """A call has ended; whether its session is to be closed, as nobody will come any more."""
+        with self._lock:
+            self._calls -= 1
+            return not self._calls and (self.ended or self._given_way)
+
+    def give_way(self) -> bool:
+        """Let the session go with the last call; whether that is now."""
+        with self._lock:
+            self._given_way = True
+            return not self._calls
+
+    def deny(self, call: tuple[str, str], now: float) -> None:
+        """That call, by method and address, is refused in whatever session."""
+        with self._lock:
+            self._denied.pop(call, None)
+            self._denied[call] = now + DENIED
+            if len(self._denied) > DENIALS:
+                del self._denied[next(iter(self._denied))]
+
+    def denies(self, call: tuple[str, str], now: float) -> bool:
+        """Whether that was so a moment ago."""
+        return now < self._denied.get(call, now)
 
     def lose(self, session: BackendSession) -> bool:
         """The back end does not know that session any more; False where it was known already."""

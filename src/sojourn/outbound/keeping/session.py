@@ -39,5 +39,9 @@ class BackendSession:
         if room is not None:
             room.leave()
 
+    def take_over(self, other: BackendSession) -> None:
+        """Have the room that `other` was let in at, which is not to be."""
+        self._room, other._room = other._room, None
+
     def __repr__(self) -> str:
         return f"<BackendSession {self.ref}>"

@@ -13,19 +13,20 @@ It decides all, so that every driver, async or not, does the same:
     the session is refused       may have been processed         once more if it is idempotent, else `SessionLost`
     the session is refused       its body cannot be sent again   `SessionLost`
     the session is refused       is part of a stateful exchange  `SessionLost`, for the rest of the exchange
+    it and a new one is refused  any                             that is its answer, and the session of all others stays
     the credentials are refused  any                             `SignInFailed`, for all who wait
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Any
 
 from sojourn.errors import ExchangeEnded, SessionLost, SignInFailed
 from sojourn.outbound.keeping.once import Claim
 from sojourn.outbound.keeping.place import Place
 from sojourn.outbound.keeping.session import BackendSession
-from sojourn.outbound.messages import IDEMPOTENT, Call, Response, Send, Steps
+from sojourn.outbound.messages import IDEMPOTENT, Call, Response, Send, Steps, shown
 from sojourn.outbound.negotiation.attempt import Attempt, Refused
 from sojourn.outbound.rules import Rules
 
@@ -43,7 +44,7 @@ def converse(call: Call, place: Place, rules: Rules, *, last: bool = False) -> S
     if not rules.own(call.url):
         return (yield from _elsewhere(call, place, rules))
     if rules.pace is None and rules.gate is None and not rules.sequential:
-        return (yield from _renewing(call, place, rules, last=last))
+        return (yield from _until_closed(call, place, rules, last=last))
     entered = []
     try:
         for gate in (place.turn if rules.sequential else None, rules.gate):
@@ -52,7 +53,7 @@ def converse(call: Call, place: Place, rules: Rules, *, last: bool = False) -> S
                 entered.append(gate)
         if rules.pace is not None:
             yield from rules.pace.enter(rules.patience)
-        return (yield from _renewing(call, place, rules, last=last))
+        return (yield from _until_closed(call, place, rules, last=last))
     finally:
         for gate in reversed(entered):
             gate.leave()
@@ -60,25 +61,42 @@ def converse(call: Call, place: Place, rules: Rules, *, last: bool = False) -> S
 
 def once(call: Call, place: Place, rules: Rules) -> Steps:
     """Get `call` through in a session that is for it alone, and is closed with it."""
-    answer = yield from converse(call, place, rules, last=True)
-    yield from close(place, rules, told=rules.closing is not None and bool(rules.closing.headers))
-    return answer
+    place.give_way()
+    return (yield from converse(call, place, rules, last=True))
 
 
-def close(place: Place, rules: Rules, *, told: bool = False) -> Generator[Any, Any, None]:
-    """End the scope of `place`: its session is closed, and none begins there any more.
+def close(places: Iterable[Place], rules: Rules) -> Generator[Any, Any, None]:
+    """End the scope of `places`: their sessions are closed, and none begins there any more."""
+    left = list(places)
+    for place in left:
+        place.ended = True
+    try:
+        while left:
+            yield from _close(left[-1], rules)
+            left.pop()
+    finally:
+        for place in left:
+            _abandon(place, rules)
 
-    `told`: the back end has been told already.
-    """
-    place.ended = True
-    yield from vacate(place, rules, told=told)
+
+def vacate(place: Place, rules: Rules) -> Generator[Any, Any, None]:
+    """Close the session of `place`, which another one has taken the room of; where calls go on, with the last one."""
+    if place.give_way():
+        yield from _close(place, rules)
 
 
-def vacate(place: Place, rules: Rules, *, told: bool = False) -> Generator[Any, Any, None]:
-    """Close the session of `place`, where another one may begin."""
+def _close(place: Place, rules: Rules, *, told: bool = False) -> Generator[Any, Any, None]:
+    """`told`: the back end has been told already."""
     session = place.value
     if session is not None and place.drop(session):
         yield from Attempt(place, session, rules).close(told=told)
+
+
+def _abandon(place: Place, rules: Rules) -> None:
+    """Let the session go, and the back end let it expire."""
+    session = place.value
+    if session is not None and place.lose(session):
+        rules.telling.closed(place, session, "no")
 
 
 def _elsewhere(call: Call, place: Place, rules: Rules) -> Steps:
@@ -90,23 +108,37 @@ def _elsewhere(call: Call, place: Place, rules: Rules) -> Steps:
     return (yield from Attempt(place, session, rules).share(call))
 
 
+def _until_closed(call: Call, place: Place, rules: Rules, *, last: bool) -> Steps:
+    """The call; and what is to be closed when it was the last one."""
+    place.enter()
+    try:
+        answer = yield from _renewing(call, place, rules, last=last)
+    except BaseException:
+        if place.leave():
+            _abandon(place, rules)
+        raise
+    if place.leave():
+        yield from _close(place, rules, told=last and rules.closing is not None and bool(rules.closing.headers))
+    return answer
+
+
 def _renewing(call: Call, place: Place, rules: Rules, *, last: bool) -> Steps:
+    gone: BackendSession | None = None
     for left in reversed(range(RENEWALS + 1)):
         session, claim = yield from _session(place, rules)
         attempt = Attempt(place, session, rules, claim)
         try:
-            answer = yield from attempt.go(call, last=last)
+            return (yield from attempt.go(call, last=last))
         except Refused as refused:
-            _give_way(call, attempt, refused, left)
-            continue
+            answer = _answer(call, attempt, refused, gone, left)
+            if answer is not None:
+                return answer
+            gone = session if session.proven else gone
         except SignInFailed as failure:
             attempt.give_up(failure)
             raise
         finally:
             attempt.give_up()
-        if place.ended:  # meanwhile, so that nobody else closes what has just begun
-            yield from attempt.close()
-        return answer
     raise SessionLost(f"{rules.origin} forgets each session at once; {call!r} was not sent again")
 
 
@@ -122,23 +154,48 @@ def _session(place: Place, rules: Rules) -> Generator[Any, Any, tuple[BackendSes
     got = yield from place.get()
     if isinstance(got, Claim):
         try:
+            session = BackendSession(rules.new_jar(), rules.clock(), rules.room)
             if rules.room is not None:
                 yield from rules.room.enter(rules.patience)
         except BaseException:
             got.give_up()
             raise
-        return BackendSession(rules.new_jar(), rules.clock(), rules.room), got
+        return session, got
     return got, None
+
+
+def _answer(call: Call, attempt: Attempt, refused: Refused, gone: BackendSession | None, left: int) -> Response | None:
+    """What was refused as the answer of the call; None where it goes once more. Raises where it cannot.
+
+    `gone`: the session that worked, and in which it was refused before. `left`: how many times it may go.
+    """
+    place, rules, key = attempt.place, attempt.rules, (call.method, shown(call.url))
+    if refused.answer is not None and not refused.signed and place.denies(key, rules.clock()):
+        return refused.answer
+    if refused.signed and _has_others(attempt) and (refused.answer is None or call.replayable):
+        return None
+    if gone is None or not gone.proven or (left and not refused.signed):
+        _give_way(call, attempt, refused, left)
+        return None
+    place.deny(key, rules.clock())
+    attempt.put_back(gone)
+    if refused.answer is None:
+        raise SignInFailed(f"{rules.origin} refuses {place.identity!r} the token for {call!r}; it was not sent")
+    return refused.answer
+
+
+def _has_others(attempt: Attempt) -> bool:
+    """Whether the credentials were kept from before, and others can be had."""
+    auth = attempt.place.auth
+    return auth is not None and auth.forget() and not attempt.asked
 
 
 def _give_way(call: Call, attempt: Attempt, refused: Refused, left: int) -> None:
     """Let go of what was refused. Raises where the call cannot go once more."""
     place, rules = attempt.place, attempt.rules
-    repeatable = not refused.sent or call.replayable
+    repeatable = refused.answer is None or call.replayable
     if refused.signed:
-        if not repeatable or place.auth is None or not place.auth.forget():
-            raise _failure(attempt)
-        return  # once more, with credentials that are not those of before
+        raise _failure(attempt)
     place.refused(attempt.session)
     begun = attempt.claim is not None and place.auth is not None  # by this call, so that no state is lost with it
     if attempt.doubtful and place.signs_always:

@@ -1,0 +1,89 @@
+"""What is the back end's own is told by its origin, and what is told of a call holds no secret."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from tests.outbound.negotiation.played import SESSION, Played, backend
+
+from sojourn.errors import SessionLost, SettingError
+from sojourn.outbound import Backend
+from sojourn.outbound.messages import Call
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://erp.example@evil.example/",
+        "http://erp.example\\@evil.example/",
+        "http://evil.example\\erp.example/",
+        "http://erp.example.",
+        "http://erp%2eexample/",
+        "http://erp.example:8080/",
+        "http://[::1]/",
+        "http://erp.example%00/",
+        "http:/erp.example/",
+        "//erp.example/",
+        " http://erp.example/",
+        "http://erp.example\t.evil/",
+    ],
+)
+def test_what_is_written_like_the_back_end_and_is_another_gets_nothing(url: str) -> None:
+    exchange = backend().exchange()
+    Played(exchange).answer(200, SESSION)
+    assert Played(exchange, url=url, path="").sent == {}
+
+
+@pytest.mark.parametrize("url", ["HTTP://ERP.example/", "http://erp.example:80/", "http://erp.example:080/"])
+def test_the_back_end_is_known_however_it_is_written(url: str) -> None:
+    exchange = backend().exchange()
+    Played(exchange).answer(200, SESSION)
+    assert Played(exchange, url=url, path="rows").sent == {"Cookie": "JSESSIONID=one"}
+
+
+def test_a_back_end_with_a_name_of_any_letters_is_known_by_what_clients_make_of_it() -> None:
+    erp = Backend("http://bücher.example/api", reuse="exchange", auth=("alice", "secret"))
+    call = Played(erp.exchange(), url="http://xn--bcher-kva.example/api/", path="rows")
+    assert call.sent["Authorization"] is not None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://evil.example?x.erp.example/",
+        "http://evil.example#x.erp.example/",
+        "http://evil.example\\x.erp.example/",
+        "http://evil.example/x.erp.example/",
+        "http://user:x.erp.example/",
+        "http://user@x.erp.example/",
+    ],
+)
+def test_a_host_that_shares_the_cookies_is_told_by_its_name_alone(url: str) -> None:
+    erp = Backend("http://erp.example/", reuse="exchange", hosts=["*.erp.example"])
+    assert not erp.rules.shares(url)
+    assert erp.rules.shares("http://IMG.erp.example:81/x")
+
+
+def test_no_user_without_a_name_shares_the_session_of_all_who_have_none() -> None:
+    with pytest.raises(SettingError):
+        backend(reuse="user").exchange(user="")
+
+
+def call_for(url: str) -> Call:
+    return Call(method="GET", url=url, fields=lambda _: [], replayable=True)
+
+
+def test_what_is_shown_of_a_call_holds_neither_the_id_of_a_session_nor_a_password() -> None:
+    assert repr(call_for("http://a:b@erp.example/x;jsessionid=1/y;v=2?z=3")) == "Call(GET http://erp.example/x/y)"
+
+
+def test_logs_and_errors_hold_no_id_of_a_session_that_stands_in_the_path(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "sojourn.outbound")
+    exchange = backend().exchange()
+    Played(exchange, path="x;jsessionid=hidden").answer(200, SESSION)
+    lost = Played(exchange, "POST", path="x;jsessionid=hidden?q=hidden", replayable=False)
+    lost.answer(401)
+    assert isinstance(lost.error, SessionLost)
+    assert "hidden" not in caplog.text + str(lost.error)
+    assert "jsessionid" not in caplog.text + str(lost.error)
