@@ -76,7 +76,8 @@ class _Call(Generic[T]):
         self._task = asyncio.get_running_loop().create_task(self._do(), context=self._context)
 
     def wait(self) -> T:
-        self._done.acquire()
+        while not self._done.acquire(timeout=NAP):
+            pass
         if self._error is None:
             return self._result
         try:
