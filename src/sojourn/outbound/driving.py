@@ -11,7 +11,9 @@ from typing import Any, Protocol, TypeVar, cast
 
 from sojourn.outbound.messages import Ask, Pause, Request, Response, Send, Step, Wait
 
-__all__ = ["AsyncHands", "Hands", "drive", "drive_async"]
+__all__ = ["PATIENCE", "AsyncHands", "Hands", "drive", "drive_async"]
+
+PATIENCE = 30.0  # seconds for what is asked outside of a call, as signing out: a call has a time limit of its own
 
 T = TypeVar("T")
 

@@ -10,9 +10,7 @@ from weakref import WeakKeyDictionary
 
 from sojourn.outbound.driving import Asks, AsksAsync, drive, drive_async
 
-__all__ = ["PATIENCE", "AsyncLine", "Line", "Lines"]
-
-PATIENCE = 30.0  # seconds for what is asked outside of a call, as signing out: a call has a time limit of its own
+__all__ = ["AsyncLine", "Line", "Lines"]
 
 
 class AsyncLine(AsksAsync, Protocol):

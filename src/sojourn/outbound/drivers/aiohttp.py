@@ -8,8 +8,7 @@ from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
 
 from sojourn.errors import SettingError
-from sojourn.outbound.driving import drive_async
-from sojourn.outbound.lines import PATIENCE
+from sojourn.outbound.driving import PATIENCE, drive_async
 from sojourn.outbound.messages import Call, Fields, Request, Response, Send
 
 try:

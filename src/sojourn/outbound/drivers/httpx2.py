@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sojourn.errors import SettingError
-from sojourn.outbound.driving import drive, drive_async
-from sojourn.outbound.lines import PATIENCE
+from sojourn.outbound.driving import PATIENCE, drive, drive_async
 from sojourn.outbound.messages import Call, Fields, Request, Response, Send
 
 try:

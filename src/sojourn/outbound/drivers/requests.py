@@ -9,8 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin
 
 from sojourn.errors import SettingError
-from sojourn.outbound.driving import drive
-from sojourn.outbound.lines import PATIENCE
+from sojourn.outbound.driving import PATIENCE, drive
 from sojourn.outbound.messages import Call, Request, Response, Send
 
 try:
