@@ -9,6 +9,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from tests.fixtures import issued
 
 if TYPE_CHECKING:
