@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from requests.auth import HTTPBasicAuth
 from tests.outbound.drivers.server import Reply, Server
 
 from sojourn.errors import SessionLost
-from sojourn.outbound import Backend
+from sojourn.outbound import Backend, Limits
 from sojourn.testing.backend import FakeBackend
 
 SESSION = (b"Set-Cookie", b"JSESSIONID=1")
@@ -107,3 +109,20 @@ def test_an_adapter_of_the_applications_sends(server: Server) -> None:
         assert (len(http.cookies), len(response.cookies), "Set-Cookie" in response.headers) == (0, 0, False)
     assert sent[-1] == "/orders"
     assert len(sent) > 1
+
+
+def test_an_error_of_requests_shows_nothing_secret(server: Server) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"a"
+        raise ConnectionError
+
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+    server.answer = lambda _: Reply(headers=(SESSION,), chunks=chunks())
+    for each, limits in ((url, Limits()), (server.url, Limits()), (server.url, Limits(calls=1))):
+        backend = Backend(each, reuse="exchange", auth=("alice", "hidden"), limits=limits, csrf=True)
+        for method in ("GET", "POST"):
+            with backend.exchange().requests() as http, pytest.raises(requests.RequestException) as caught:
+                http.request(method, "")
+            shown = caught.value.request
+            assert shown is None or not {"Cookie", "Authorization"} & set(shown.headers)

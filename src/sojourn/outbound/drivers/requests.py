@@ -19,7 +19,7 @@ except ModuleNotFoundError:  # pragma: no cover - the tests have it
     raise SettingError("this exchange needs requests: pip install requests") from None
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from sojourn.outbound.exchange import Exchange
 
@@ -44,7 +44,7 @@ class Connections:
         """Send a request of a negotiation's own. `how`: as of `HTTPAdapter.send`."""
         prepared = requests.Request(request.method, request.url, dict(request.headers), data=request.body).prepare()
         how.setdefault("timeout", PATIENCE)
-        with contextlib.closing(self.adapter.send(prepared, **how)) as response:
+        with _showing(None), contextlib.closing(self.adapter.send(prepared, **how)) as response:
             return _answer(response, request.url, response.content)
 
     def close(self) -> None:
@@ -85,7 +85,6 @@ class Adapter(requests.adapters.BaseAdapter):
             hands.discard()
             raise
         response = hands.result()
-        response.request = request
         response.connection = self  # type: ignore[assignment] # whoever answers a challenge sends by it
         return response
 
@@ -164,7 +163,9 @@ class _Hands(_Asking):
             self.discard()
             if self._start is not None:
                 cast("IO[bytes]", self._request.body).seek(self._start)
-        response = self._response = self.line.adapter.send(_with(self._request, step), **self.how)
+        with _showing(self._request):
+            response = self._response = self.line.adapter.send(_with(self._request, step), **self.how)
+        response.request = self._request
         answer = _answer(response, str(self._request.url))
         if step.reads is not None and step.reads(answer):
             answer.body = response.content
@@ -178,6 +179,16 @@ class _Hands(_Asking):
     def discard(self) -> None:
         if self._response is not None:
             self._response.close()
+
+
+@contextlib.contextmanager
+def _showing(request: requests.PreparedRequest | None) -> Generator[None, None, None]:
+    """Have errors of requests show this request: the one that was sent holds what is secret."""
+    try:
+        yield
+    except requests.RequestException as error:
+        error.request = request
+        raise
 
 
 def _call(request: requests.PreparedRequest) -> Call:
