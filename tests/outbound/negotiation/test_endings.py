@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from tests.outbound.negotiation.played import ANOTHER, SESSION, Played, backend
 
-from sojourn.errors import ExchangeEnded
+from sojourn.errors import BackendBusy, ExchangeEnded
 from sojourn.outbound import Backend, Basic, LastCall, Limits, Logout
 from sojourn.outbound.messages import Ask, Response
 
@@ -230,3 +230,60 @@ def test_an_auth_given_by_name_is_the_same_principal_in_each_exchange() -> None:
     other = Played(erp.exchange(), headers=BOB)
     assert "Authorization" in one.sent
     assert other.waits
+
+
+def test_who_waits_for_room_for_a_session_takes_no_turn_from_those_who_have_one() -> None:
+    erp = backend(limits=Limits(sessions=1, calls=1))
+    one, two = erp.exchange(), erp.exchange()
+    one.open()
+    Played(one).answer(200, SESSION)
+    waiting = Played(two)
+    assert waiting.waits
+    call = Played(one)
+    assert call.sent == {"Cookie": "JSESSIONID=one"}
+    call.answer(200)
+    list(one.closing())
+    waiting.go_on()
+    assert waiting.sent["Authorization"] is not None
+
+
+def test_who_waits_for_a_turn_goes_with_the_session_that_is_there_by_then() -> None:
+    exchange = backend(sequential=True).exchange()
+    Played(exchange).answer(200, SESSION)
+    first, second = Played(exchange), Played(exchange)
+    assert second.waits
+    first.answer(401)
+    second.go_on()  # the turn is its own now, and the session is gone
+    assert second.waits
+    first.go_on()
+    first.answer(200, ANOTHER)
+    second.go_on()
+    assert second.sent == {"Cookie": "JSESSIONID=two"}
+
+
+def test_a_sign_in_that_finds_no_turn_is_left_to_the_next() -> None:
+    erp = backend(limits=Limits(sessions=1, calls=1))
+    exchange = erp.exchange()
+    other = Played(exchange, url="http://elsewhere.example/")
+    other.answer(200)
+    first = Played(erp.exchange().signed_in_as(Basic("bob", "bob")))
+    assert first.sent["Authorization"] is not None
+    second = Played(exchange)
+    assert second.waits  # for room
+    first.fail(ConnectionError())
+    second.go_on()
+    assert second.sent["Authorization"] is not None
+    third = Played(exchange)
+    second.fail(asyncio.CancelledError())
+    third.go_on()
+    assert third.sent["Authorization"] is not None
+
+
+def test_nobody_waits_for_the_sign_in_of_another_for_longer_than_for_room() -> None:
+    exchange = backend(limits=Limits(patience=5)).exchange()
+    first, second = Played(exchange), Played(exchange)
+    assert second.step.seconds == 5
+    second.fail(TimeoutError())
+    assert isinstance(second.error, BackendBusy)
+    first.answer(200, SESSION)
+    assert Played(exchange).sent == {"Cookie": "JSESSIONID=one"}

@@ -132,6 +132,7 @@ def test_a_session_that_begins_after_the_end_of_its_exchange_is_closed() -> None
 
 def test_calls_beyond_the_limit_queue_up_in_order() -> None:
     exchange = backend(auth=None, limits=Limits(calls=1)).exchange()
+    Played(exchange).answer(200)
     first, second, third = Played(exchange), Played(exchange), Played(exchange)
     assert second.waits
     assert third.waits
@@ -144,6 +145,7 @@ def test_calls_beyond_the_limit_queue_up_in_order() -> None:
 
 def test_room_that_was_given_to_one_who_goes_away_goes_to_the_next() -> None:
     exchange = backend(auth=None, limits=Limits(calls=1)).exchange()
+    Played(exchange).answer(200)
     first, second, third = Played(exchange), Played(exchange), Played(exchange)
     first.answer(200)  # the room is the second's now, who has not heard of it
     second.fail(asyncio.CancelledError())

@@ -26,10 +26,11 @@ class Once(Generic[T]):
         self._lock = threading.Lock()
         self._claim: Claim[T] | None = None
 
-    def get(self) -> Generator[Wait, None, T | Claim[T]]:
+    def get(self, patience: float | None = None) -> Generator[Wait, None, T | Claim[T]]:
         """The value, or the right to make it: then all who come meanwhile wait until it is used or given up.
 
-        Raises what whoever made it in the meantime could not do for anybody.
+        `patience`: seconds to wait for one who makes it, then `TimeoutError`; None: as long as it takes. Raises what
+        whoever made it in the meantime could not do for anybody.
         """
         while True:
             with self._lock:
@@ -39,7 +40,7 @@ class Once(Generic[T]):
                     self._claim = Claim(self)
                     return self._claim
                 claim = self._claim
-            yield Wait(claim.settled)
+            yield Wait(claim.settled, patience)
             if claim.failure is not None:
                 raise type(claim.failure)(*claim.failure.args)
 

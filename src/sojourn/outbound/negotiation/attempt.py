@@ -40,7 +40,7 @@ class Attempt:
     __slots__ = ("_credentials", "asked", "claim", "doubtful", "place", "rules", "session")
 
     def __init__(
-        self, place: Place, session: BackendSession, rules: Rules, claim: Claim[BackendSession] | None = None
+        self, place: Place, rules: Rules, session: BackendSession, claim: Claim[BackendSession] | None = None
     ) -> None:
         """`claim`: the right to sign `session` in, where nobody has."""
         self.place = place

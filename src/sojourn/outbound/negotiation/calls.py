@@ -22,7 +22,8 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from typing import Any
 
-from sojourn.errors import ExchangeEnded, SessionLost, SignInFailed
+from sojourn.errors import BackendBusy, ExchangeEnded, SessionLost, SignInFailed
+from sojourn.outbound.keeping.gate import Gate
 from sojourn.outbound.keeping.once import Claim
 from sojourn.outbound.keeping.place import Place
 from sojourn.outbound.keeping.session import BackendSession
@@ -43,20 +44,16 @@ def converse(call: Call, place: Place, rules: Rules, *, last: bool = False) -> S
     """
     if not rules.own(call.url):
         return (yield from _elsewhere(call, place, rules))
-    if rules.pace is None and rules.gate is None and not rules.sequential:
-        return (yield from _until_closed(call, place, rules, last=last))
-    entered = []
+    place.enter()
     try:
-        for gate in (place.turn if rules.sequential else None, rules.gate):
-            if gate is not None:
-                yield from gate.enter(rules.patience)
-                entered.append(gate)
-        if rules.pace is not None:
-            yield from rules.pace.enter(rules.patience)
-        return (yield from _until_closed(call, place, rules, last=last))
-    finally:
-        for gate in reversed(entered):
-            gate.leave()
+        answer = yield from _renewing(call, place, rules, last=last)
+    except BaseException:
+        if place.leave():
+            _abandon(place, rules)
+        raise
+    if place.leave():
+        yield from _close(place, rules, told=last and rules.closing is not None and bool(rules.closing.headers))
+    return answer
 
 
 def once(call: Call, place: Place, rules: Rules) -> Steps:
@@ -89,7 +86,7 @@ def _close(place: Place, rules: Rules, *, told: bool = False) -> Generator[Any, 
     """`told`: the back end has been told already."""
     session = place.value
     if session is not None and place.drop(session):
-        yield from Attempt(place, session, rules).close(told=told)
+        yield from Attempt(place, rules, session).close(told=told)
 
 
 def _abandon(place: Place, rules: Rules) -> None:
@@ -105,41 +102,57 @@ def _elsewhere(call: Call, place: Place, rules: Rules) -> Steps:
     if session is None or not rules.shares(call.url):
         answer: Response = yield Send({})
         return answer
-    return (yield from Attempt(place, session, rules).share(call))
-
-
-def _until_closed(call: Call, place: Place, rules: Rules, *, last: bool) -> Steps:
-    """The call; and what is to be closed when it was the last one."""
-    place.enter()
-    try:
-        answer = yield from _renewing(call, place, rules, last=last)
-    except BaseException:
-        if place.leave():
-            _abandon(place, rules)
-        raise
-    if place.leave():
-        yield from _close(place, rules, told=last and rules.closing is not None and bool(rules.closing.headers))
-    return answer
+    return (yield from Attempt(place, rules, session).share(call))
 
 
 def _renewing(call: Call, place: Place, rules: Rules, *, last: bool) -> Steps:
     gone: BackendSession | None = None
     for left in reversed(range(RENEWALS + 1)):
-        session, claim = yield from _session(place, rules)
-        attempt = Attempt(place, session, rules, claim)
+        attempt, entered = yield from _admitted(place, rules)
         try:
             return (yield from attempt.go(call, last=last))
         except Refused as refused:
             answer = _answer(call, attempt, refused, gone, left)
             if answer is not None:
                 return answer
-            gone = session if session.proven else gone
+            gone = attempt.session if attempt.session.proven else gone
         except SignInFailed as failure:
             attempt.give_up(failure)
             raise
         finally:
             attempt.give_up()
+            _leave(entered)
     raise SessionLost(f"{rules.origin} forgets each session at once; {call!r} was not sent again")
+
+
+def _admitted(place: Place, rules: Rules) -> Generator[Any, Any, tuple[Attempt, list[Gate]]]:
+    """What may go now, in the session that is there by now; and what it is to leave when it has gone.
+
+    Who waits for a session has not entered anything yet, or those who have one could not go on and end.
+    """
+    while True:
+        attempt = Attempt(place, rules, *(yield from _session(place, rules)))
+        entered: list[Gate] = []
+        try:
+            for gate in (place.turn if rules.sequential else None, rules.gate):
+                if gate is not None:
+                    yield from gate.enter(rules.patience)
+                    entered.append(gate)
+            there = attempt.claim is not None or place.value is attempt.session
+            if there and rules.pace is not None:
+                yield from rules.pace.enter(rules.patience)
+        except BaseException:
+            attempt.give_up()
+            _leave(entered)
+            raise
+        if there:
+            return attempt, entered
+        _leave(entered)
+
+
+def _leave(entered: list[Gate]) -> None:
+    for gate in reversed(entered):
+        gate.leave()
 
 
 def _session(place: Place, rules: Rules) -> Generator[Any, Any, tuple[BackendSession, Claim[BackendSession] | None]]:
@@ -151,7 +164,12 @@ def _session(place: Place, rules: Rules) -> Generator[Any, Any, tuple[BackendSes
         raise ExchangeEnded(f"the exchange with {rules.origin} has ended; begin another one")
     if place.broken:
         raise SessionLost(f"{rules.origin} has lost the state of this exchange with its session; begin another one")
-    got = yield from place.get()
+    try:
+        got = yield from place.get(rules.patience)
+    except TimeoutError:
+        raise BackendBusy(
+            f"{rules.origin}: another call has not signed in within {rules.patience:g} s; this one was not sent"
+        ) from None
     if isinstance(got, Claim):
         try:
             session = BackendSession(rules.new_jar(), rules.clock(), rules.room)
