@@ -206,7 +206,8 @@ def _keep(use: Use, stored: Record, lifetime: Lifetime, now: float, *, behind: b
         due = expires_at - stored.expires_at >= lifetime.slack
     else:
         first_use = stored.accessed_at <= stored.renewed_at and stored.renewed_at > stored.created_at
-        due = first_use or lifetime.touch_due(stored.accessed_at, now)
+        longer = expires_at - stored.expires_at >= lifetime.slack  # by a lifetime of its own
+        due = first_use or longer or lifetime.touch_due(stored.accessed_at, now)
     if not due:
         return Outcome(set_version=set_version)
     accessed_at = stored.accessed_at if behind else now

@@ -276,6 +276,9 @@ class Session(Dated):
             return False
         if record is None:
             return self._given is None  # nobody came, and nothing was left
+        own = self.lifetime
+        if own is not None and own.expires_at(now, record.absolute_at) - record.expires_at >= own.slack:
+            return False
         return at_rest(record, self._given, self._told, self.lifetime or lifetime, now)
 
     def advance(self, stage: Stage) -> None:

@@ -144,3 +144,14 @@ async def test_a_use_puts_off_the_end_by_the_lifetime_of_its_own(make: Make, clo
         await sessions.flush()
     clock.advance(seconds=5990)
     assert not (await again(sessions, session)).is_new
+
+
+async def test_a_longer_lifetime_counts_from_the_request_that_sets_it(make: Make, clock: FakeClock) -> None:
+    sessions = make(lifetime=Lifetime(idle=600))
+    session = await again(sessions, await established(sessions, a=1))
+    session.lifetime = Lifetime(idle=6000)
+    session.mark_accessed()
+    await sessions.commit(session)
+    await sessions.flush()
+    clock.advance(seconds=5990)
+    assert not (await again(sessions, session)).is_new
