@@ -165,9 +165,18 @@ def test_so_does_the_error_page_of_tomcat_with_the_form_on_it_or_without() -> No
     signed_in(tomcat(), login, redirect("https://portal.example/"))
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 408, 419, 500, 503])
+@pytest.mark.parametrize("status", [400, 401, 403, 500, 503])
 def test_so_does_an_error_as_the_answer_to_the_form(status: int) -> None:
     assert f"answered with {status}" in failed(form(), page(LOGIN), Answer(status))[0]
+
+
+@pytest.mark.parametrize("status", [408, 419])
+def test_a_form_that_was_out_of_date_when_it_came_is_fetched_and_sent_once_more(status: int) -> None:
+    """Tomcat and Laravel say so when the session is gone that the form came with."""
+    asked = signed_in(form(), page(LOGIN), Answer(status), page(LOGIN), redirect("/home"), HOME)
+    assert [request.method for request in asked] == ["GET", "POST", "GET", "POST", "GET"]
+    message, _ = failed(form(), page(LOGIN), Answer(status), page(LOGIN), Answer(status))
+    assert f"answered with {status}" in message
 
 
 @pytest.mark.parametrize(

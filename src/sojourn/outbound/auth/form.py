@@ -18,6 +18,10 @@ from sojourn.outbound.visiting.syntax import is_text
 
 __all__ = ["Form"]
 
+_OUT_OF_DATE = (408, 419)
+"""What answers a form whose own session is gone: Tomcat's, Laravel's. It says nothing of who was to be let in."""
+_TRIES = 2
+
 
 class _Known(msgspec.Struct, frozen=True):
     """What a sign-in has shown of the login form."""
@@ -83,16 +87,15 @@ class Form(Proof):
         start = resolved(url, self._page)
         if origin(start) != origin(url):
             raise self._failed("its page is not at the back end; give a path")
-        response = yield from follow(Request(method="GET", url=start, headers=HTML))
-        page, form = self._find(response)
-        action = self._action(response, page, form)
-        trail: list[str] = []
-        answer = yield from self._submit(response.url, action, page, form, trail)
-        if self._holds_form(answer, self._knowing(form, response.url, action)):
-            raise self._failed("the back end answered the login form again; check user, password and page")
-        if _bare(form.action).endswith("j_security_check") and answer.url == action and answer.status not in REDIRECTS:
-            # Who was let in is sent on (Jakarta Servlet 6.0 §13.6.3); an error page may hold no form.
-            raise self._failed("the back end answered with its error page; check user and password")
+        for _ in range(_TRIES):
+            response = yield from follow(Request(method="GET", url=start, headers=HTML))
+            page, form = self._find(response)
+            action = self._action(response, page, form)
+            trail: list[str] = []
+            answer = yield from self._submit(response.url, action, page, form, trail)
+            if answer.status not in _OUT_OF_DATE or answer.url != action:
+                break
+        self._check(answer, form, response.url, action)
         self._known = self._knowing(form, response.url, action, in_place=_in_place(path(response.url), answer, trail))
         return {}
 
@@ -148,10 +151,17 @@ class Form(Proof):
         else:
             kind = ("Content-Type", "application/x-www-form-urlencoded")
             first = Request(method="POST", url=action, headers=(*HTML, kind, referer), body=sent.encode())
-        answer = yield from follow(first, trail)
+        return (yield from follow(first, trail))
+
+    def _check(self, answer: Response, form: LoginForm, url: str, action: str) -> None:
+        """Whether this answer to the form, which was found at `url`, says that somebody was let in."""
         if answer.status == 401 or (answer.status >= 400 and answer.url == action):
             raise self._failed(f"the login form was answered with {answer.status}; check user and password")
-        return answer
+        if self._holds_form(answer, self._knowing(form, url, action)):
+            raise self._failed("the back end answered the login form again; check user, password and page")
+        if _bare(form.action).endswith("j_security_check") and answer.url == action and answer.status not in REDIRECTS:
+            # Who was let in is sent on (Jakarta Servlet 6.0 §13.6.3); an error page may hold no form.
+            raise self._failed("the back end answered with its error page; check user and password")
 
     def _knowing(self, form: LoginForm, url: str, action: str, *, in_place: bool = False) -> _Known:
         names = frozenset(each.name for each in form.controls).intersection(self._fields)
