@@ -31,6 +31,8 @@ class Log(NamedTuple):
     """Calls that were to change something, and did."""
     sessions: int
     """That it holds now."""
+    tokens: int | None = None
+    """Against forged requests, that were asked for and given; None: it does not tell."""
 
 
 class Server(Protocol):

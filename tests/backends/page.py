@@ -76,18 +76,22 @@ not part of the tests; they drive the one that needs neither, through one client
 """.splitlines()
 
 _LEFT = """\
-Sessions left: at the back end after the end, when it had forgotten the session in between, twice, each time before fifty
-calls at once. We hold none of those. Tomcat begins one for each call that comes with a cookie that it does not know, to
-keep that call until after the sign-in; they expire.
+Sessions left: at the back end after the end, when it had forgotten the session in between, twice, each time before
+fifty calls at once. We hold none of those. Tomcat begins one for each call that comes with a cookie that it does not
+know, to keep that call until after the sign-in; they expire.
 """.splitlines()
 
 _SHORT = """\
 ## What falls short
 
-- The SAP systems themselves: none is to be had here. The mock server is SAP's own, but sign-in, session and token check
-  before it are those of the packages that are named, put together here in thirty lines.
-- The mock server does not undo escapes in a path, so pyodata is told not to write any (`encode_path=False`).
+- The SAP systems themselves: none is to be had here. The mock server is SAP's own, but the sign-in, the sessions and
+  the check of tokens before it are those of the packages that are named, put together here in fifty lines.
+- The mock server does not undo escapes in a path, so pyodata is told not to write any (`encode_path=False`). It answers
+  a `$batch` with 200 in the place of 202, which pyodata takes for a failure; so no batch is among the calls.
 - zeep and pyodata wait; they are called in 16 threads that share one client of theirs.
+- Sessions are forgotten between calls. Tomcat answers some of the calls that are under way at that moment with 500, and
+  they are the application's. If it forgets a session between the form and the page after it, it shows the form once
+  more, as it does after a wrong password, and that is told as `SignInFailed`; the next call signs in.
 - All of it goes over http on one machine. Django over https, where it asks for a Referer, is part of the tests.
 """.splitlines()
 

@@ -23,14 +23,14 @@ PATIENCE = 10.0  # seconds for a log to come to rest
 
 CHECKS = {
     "split": f"answers {SPLIT} changes at once, with no call before them, and has done each once",
-    "one": "was signed in once for them, and held one session",
+    "one": "was signed in once for them, held one session, and was asked for one token, where it is asked for any",
     "reads": f"answers {SPLIT} calls more at once",
-    "none": "was not signed in again for those",
+    "none": "was asked for no sign-in and no token for those",
     "closed": "holds no session after the end",
     "renewed": f"answers {SPLIT} calls at once after it has forgotten the session",
-    "once more": "was signed in once more for them",
+    "once more": "was signed in once more for them, and asked for no token",
     "effects": f"answers {SPLIT} changes at once after it has forgotten the session again, and has done each once",
-    "third": "was signed in once more for these",
+    "third": "was signed in once more for these, and asked for one token",
     "wrong": "was tried once with a wrong password, and the call raised `SignInFailed`",
 }
 """What is asked, as in "the back end …"."""
@@ -80,10 +80,10 @@ class Trial:
 
     async def _once(self, caller: Caller) -> None:
         wrong = await self._changes(caller)
-        self._judge("split", "one", wrong, self._seen(), Log(1, 0, SPLIT, 1))
+        self._judge("split", "one", wrong, self._seen(), Log(1, 0, SPLIT, 1, 1))
         self._begin()
         wrong = await self._reads(caller)
-        self._judge("reads", "none", wrong, self._seen(), Log(0, 0, 0, 1))
+        self._judge("reads", "none", wrong, self._seen(), Log(0, 0, 0, 1, 0))
 
     async def _forgotten(self, caller: Caller) -> None:
         if failure := (await _at_once([caller.read()]))[0]:
@@ -96,7 +96,7 @@ class Trial:
             self._server.forget()
             self._begin()
             wrong = await do(caller)
-            self._judge(answers, sign_ins, wrong, self._seen(), Log(1, 0, changes, ANY))
+            self._judge(answers, sign_ins, wrong, self._seen(), Log(1, 0, changes, ANY, int(changes > 0)))
 
     async def _wrong(self) -> None:
         self._begin()
@@ -138,6 +138,7 @@ class Trial:
             now.refused - then.refused,
             now.changes - then.changes,
             now.sessions,
+            None if now.tokens is None or then.tokens is None else now.tokens - then.tokens,
         )
 
     def _judge(self, answers: str, sign_ins: str, wrong: list[str], seen: Log, expected: Log) -> None:
@@ -146,8 +147,12 @@ class Trial:
         if seen.changes != expected.changes:
             found.append(f"{seen.changes} changes")
         self._note(answers, not found, f"{sum(map(bool, wrong))} failed: {'; '.join(found)}")
-        passed = seen.sign_ins == expected.sign_ins and expected.sessions in (seen.sessions, ANY)
-        self._note(sign_ins, passed, f"{seen.sign_ins} sign-ins, {seen.sessions} sessions")
+        found = [f"{seen.sign_ins} sign-ins"] if seen.sign_ins != expected.sign_ins else []
+        if expected.sessions not in (seen.sessions, ANY):
+            found.append(f"{seen.sessions} sessions")
+        if seen.tokens not in (expected.tokens, None):
+            found.append(f"{seen.tokens} tokens")
+        self._note(sign_ins, not found, ", ".join(found))
 
     def _note(self, name: str, passed: bool, otherwise: str) -> None:
         self.checks.append(Check(name=name, passed=passed, found="" if passed else otherwise))

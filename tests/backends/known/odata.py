@@ -133,6 +133,7 @@ class Mock:
             lines.count("told refused"),
             sum(line.startswith(f"POST /{PATH}") and line.endswith(" 201") for line in lines),
             json.loads(ask(f"{self._running.url}told"))["sessions"],
+            lines.count("told token"),
         )
 
     def forget(self) -> None:
