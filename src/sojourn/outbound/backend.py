@@ -113,6 +113,7 @@ class Backend:
             session_cookie=re.compile(session_cookie),
             closing=closing,
             room=None if limits.sessions is None else Gate(limits.sessions, "sessions"),
+            spare=self.held.spare,
             gate=None if limits.calls is None else Gate(limits.calls, "calls"),
             pace=None if limits.pace is None else Pace(*limits.pace, time.monotonic),
             patience=limits.patience,

@@ -12,6 +12,7 @@ from sojourn.outbound.closing import Closing
 from sojourn.outbound.csrf.base import Csrf
 from sojourn.outbound.jar import Jar
 from sojourn.outbound.keeping.gate import Gate, Pace
+from sojourn.outbound.keeping.place import Place
 from sojourn.outbound.messages import Response
 from sojourn.outbound.telling import Telling
 from sojourn.outbound.visiting.addresses import origin
@@ -42,6 +43,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     closing: Closing | None
     room: Gate | None
     """For sessions."""
+    spare: Callable[[], Place | None]
+    """The place of a session that nobody uses just now, of those that outlive an exchange."""
     gate: Gate | None
     """For calls."""
     pace: Pace | None

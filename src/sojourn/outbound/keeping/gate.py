@@ -26,6 +26,16 @@ class Gate:
         self._lock = threading.Lock()
         self._queue: deque[Future[None]] = deque()
 
+    @property
+    def full(self) -> bool:
+        """Whether who comes now has to wait."""
+        return not self._room
+
+    @property
+    def crowded(self) -> bool:
+        """Whether somebody waits."""
+        return bool(self._queue)
+
     def enter(self, patience: float) -> Generator[Wait, None, None]:
         """Have room until `leave`. Raises `BackendBusy` where there is none for `patience` seconds."""
         with self._lock:

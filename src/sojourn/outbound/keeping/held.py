@@ -38,6 +38,12 @@ class Held:
             place = self._places[scope, principal] = Place(auth)
             return place, self._places.popitem(last=False)[1] if len(self._places) > self._most else None
 
+    def spare(self) -> Place | None:
+        """A place whose session can be closed for another one, and that is held no longer; None: there is none."""
+        with self._lock:
+            key = next((key for key, place in self._places.items() if place.spare), None)
+            return None if key is None else self._places.pop(key)
+
     def take(self, scope: str | None = None) -> list[Place]:
         """The places of that scope, or all, which are held no longer."""
         with self._lock:

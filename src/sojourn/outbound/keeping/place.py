@@ -80,6 +80,11 @@ class Place(Once[BackendSession]):
             self._calls -= 1
             return not self._calls and (self.ended or self._given_way)
 
+    @property
+    def spare(self) -> bool:
+        """Whether it holds a session, and no call is in it."""
+        return self.value is not None and not self._calls
+
     def give_way(self) -> bool:
         """Let the session go with the last call; whether that is now."""
         with self._lock:

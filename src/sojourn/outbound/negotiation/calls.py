@@ -50,9 +50,13 @@ def converse(call: Call, place: Place, rules: Rules, *, last: bool = False) -> S
     except BaseException:
         if place.leave():
             _abandon(place, rules)
+        if _wanted(rules) and (spare := rules.spare()) is not None and spare.give_way():
+            _abandon(spare, rules)
         raise
     if place.leave():
         yield from _close(place, rules, told=last and rules.closing is not None and bool(rules.closing.headers))
+    if _wanted(rules):
+        yield from _make_room(rules)
     return answer
 
 
@@ -87,6 +91,18 @@ def _close(place: Place, rules: Rules, *, told: bool = False) -> Generator[Any, 
     session = place.value
     if session is not None and place.drop(session):
         yield from Attempt(place, rules, session).close(told=told)
+
+
+def _wanted(rules: Rules) -> bool:
+    """Whether somebody waits for room for a session."""
+    return rules.room is not None and rules.room.crowded
+
+
+def _make_room(rules: Rules) -> Generator[Any, Any, None]:
+    """Close a session that nobody uses just now, for one that somebody waits for."""
+    place = rules.spare()
+    if place is not None:
+        yield from vacate(place, rules)
 
 
 def _abandon(place: Place, rules: Rules) -> None:
@@ -171,15 +187,22 @@ def _session(place: Place, rules: Rules) -> Generator[Any, Any, tuple[BackendSes
             f"{rules.origin}: another call has not signed in within {rules.patience:g} s; this one was not sent"
         ) from None
     if isinstance(got, Claim):
-        try:
-            session = BackendSession(rules.new_jar(), rules.clock(), rules.room)
-            if rules.room is not None:
-                yield from rules.room.enter(rules.patience)
-        except BaseException:
-            got.give_up()
-            raise
-        return session, got
+        return (yield from _begun(got, rules)), got
     return got, None
+
+
+def _begun(claim: Claim[BackendSession], rules: Rules) -> Generator[Any, Any, BackendSession]:
+    """A session that nobody has signed in yet, when there is room for it."""
+    try:
+        session = BackendSession(rules.new_jar(), rules.clock(), rules.room)
+        if rules.room is not None:
+            if rules.room.full:
+                yield from _make_room(rules)
+            yield from rules.room.enter(rules.patience)
+    except BaseException:
+        claim.give_up()
+        raise
+    return session
 
 
 def _answer(call: Call, attempt: Attempt, refused: Refused, gone: BackendSession | None, left: int) -> Response | None:
