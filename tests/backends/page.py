@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -11,12 +12,15 @@ from tests.backends.trial import CHECKS, Check
 __all__ = ["Found", "Outcome", "keep", "text", "write"]
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "back-ends.md"
+CLIENTS = ("httpx2", "aiohttp", "requests", "zeep", "pyodata")
 
 
 class Found(msgspec.Struct, kw_only=True):
     """What came of a client."""
 
     checks: list[Check]
+    sign_ins: list[int]
+    """For each of the times that calls came at once."""
     left: int
     """Sessions that the back end held after the end, when it had forgotten the session in between, twice."""
 
@@ -51,12 +55,14 @@ def write(places: Path) -> None:
 def text(outcomes: list[Outcome]) -> str:
     """The page."""
     tried = [outcome for outcome in outcomes if not outcome.failure]
-    lines = [*_HEAD, "", _row("back end", "client", "checks", "sessions left"), _row(*["---"] * 4)]
+    lines = [*_HEAD, "", _row("back end", "client", "checks", "sign-ins", "sessions left")]
+    lines.append(_row(*["---"] * 5))
     lines += [line for outcome in tried for line in _rows(outcome)]
     lines += ["", *_LEFT, "", "## What was asked", "", "The back end", ""]
     lines += [f"- {what}" for what in CHECKS.values()]
     lines += ["", "## What failed", "", *_failed(tried), "", "## The back ends", ""]
     lines += [line for outcome in tried for line in _about(outcome)]
+    lines += ["### The clients", "", f"- {', '.join(f'{name} {version(name)}' for name in CLIENTS)}.", ""]
     lines += [
         *_SHORT,
         *(f"- {BACKENDS[each.name].title} was not tried: {each.failure}" for each in outcomes if each.failure),
@@ -76,6 +82,9 @@ not part of the tests; they drive the one that needs neither, through one client
 """.splitlines()
 
 _LEFT = """\
+Sign-ins: for fifty changes, for fifty calls after them, and for fifty calls and fifty changes each after the session
+was forgotten.
+
 Sessions left: at the back end after the end, when it had forgotten the session in between, twice, each time before
 fifty calls at once. We hold none of those. Tomcat begins one for each call that comes with a cookie that it does not
 know, to keep that call until after the sign-in; they expire.
@@ -103,7 +112,13 @@ def _row(*cells: str) -> str:
 def _rows(outcome: Outcome) -> list[str]:
     title = BACKENDS[outcome.name].title
     return [
-        _row(title, client, f"{sum(each.passed for each in found.checks)} of {len(found.checks)}", str(found.left))
+        _row(
+            title,
+            client,
+            f"{sum(each.passed for each in found.checks)} of {len(found.checks)}",
+            ", ".join(map(str, found.sign_ins)),
+            str(found.left),
+        )
         for client, found in outcome.clients.items()
     ]
 

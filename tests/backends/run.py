@@ -32,7 +32,7 @@ def run(name: str, places: Path) -> Outcome:
         try:
             for client, caller in known.callers.items():
                 trial = asyncio.run(try_out(server, caller))
-                outcome.clients[client] = Found(checks=trial.checks, left=trial.left)
+                outcome.clients[client] = Found(checks=trial.checks, sign_ins=trial.sign_ins, left=trial.left)
                 _tell_of(known.title, client, outcome.clients[client])
         finally:
             server.stop()

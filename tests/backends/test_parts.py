@@ -104,12 +104,14 @@ def test_what_this_machine_does_not_have_is_told() -> None:
 
 def test_the_page_tells_what_was_tried_and_what_failed() -> None:
     good, bad = Check(name="split", passed=True), Check(name="one", passed=False, found="2 sign-ins")
-    tried = Outcome(name="tomcat", versions={"Tomcat": "10.1"}, clients={"aiohttp": Found(checks=[good, bad], left=7)})
+    tried = Outcome(
+        name="tomcat", versions={"Tomcat": "10.1"}, clients={"aiohttp": Found(checks=[good, bad], sign_ins=[2], left=7)}
+    )
     missing = Outcome(name="odata", failure="needs node, which is not on this machine")
     assert not tried.good
     assert not missing.good
     text = page.text([tried, missing])
-    assert "| Tomcat, its examples | aiohttp | 1 of 2 | 7 |" in text
+    assert "| Tomcat, its examples | aiohttp | 1 of 2 | 2 | 7 |" in text
     assert f"Not so: {CHECKS['one']} (2 sign-ins)." in text
     assert "- Made of: Tomcat 10.1." in text
     assert "SAP's OData mock server was not tried: needs node" in text

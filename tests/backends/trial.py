@@ -53,6 +53,8 @@ class Trial:
     def __init__(self, server: Server, caller: Callable[[Exchange], Caller]) -> None:
         """`caller`: makes the client."""
         self.checks: list[Check] = []
+        self.sign_ins: list[int] = []
+        """For each of the times that calls came at once."""
         self.left = 0
         """Sessions that it held at the end, after it had forgotten some."""
         self._server = server
@@ -147,6 +149,7 @@ class Trial:
         if seen.changes != expected.changes:
             found.append(f"{seen.changes} changes")
         self._note(answers, not found, f"{sum(map(bool, wrong))} failed: {'; '.join(found)}")
+        self.sign_ins.append(seen.sign_ins)
         found = [f"{seen.sign_ins} sign-ins"] if seen.sign_ins != expected.sign_ins else []
         if expected.sessions not in (seen.sessions, ANY):
             found.append(f"{seen.sessions} sessions")
