@@ -21,10 +21,10 @@ import msgspec
 from benchmarks.growth.filling import APP, OLD, Known, fill
 from benchmarks.growth.progress import say
 from benchmarks.growth.sizes import size
+from sojourn.core.events import Listeners
 from sojourn.core.record import Record
 from sojourn.inbound.ending.endings import Endings
 from sojourn.inbound.ending.sweeping import Sweep, Sweeper
-from sojourn.inbound.listeners import Listeners
 from sojourn.store.base import Lists, Opens, Query, Store, Sweeps, power
 from sojourn.store.url import open_store
 from sojourn.testing import FakeClock
