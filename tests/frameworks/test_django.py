@@ -15,7 +15,6 @@ from sojourn import Sessions
 class TestDjango(OverStores):
     cannot: ClassVar[dict[str, str]] = {
         "test_*socket*": "Django has no WebSockets",
-        "test_server_sent_events_*": "a stream in Django goes on to its end",
     }
 
     @contextmanager
@@ -27,7 +26,6 @@ class TestDjango(OverStores):
 class TestDjangoUnderAsgi(OverStores):
     cannot: ClassVar[dict[str, str]] = {
         "test_*socket*": "Django has no WebSockets",
-        "test_server_sent_events_*": "a stream in Django goes on to its end",
     }
 
     @contextmanager

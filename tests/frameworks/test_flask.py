@@ -15,7 +15,6 @@ from sojourn import Sessions
 class TestFlask(OverStores):
     cannot: ClassVar[dict[str, str]] = {
         "test_*socket*": "WSGI has no WebSockets",
-        "test_server_sent_events_*": "a stream under WSGI goes on to its end",
     }
 
     @contextmanager

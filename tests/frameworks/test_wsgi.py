@@ -16,7 +16,6 @@ from sojourn.testing import AppContract
 class TestWsgiInMemory(AppContract):
     cannot: ClassVar[dict[str, str]] = {
         "test_*socket*": "WSGI has no WebSockets",
-        "test_server_sent_events_*": "a stream under WSGI goes on to its end",
     }
 
     @contextmanager

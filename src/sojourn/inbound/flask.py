@@ -22,7 +22,7 @@ from sojourn.errors import SessionError, SojournError, StoreError, StoreUnavaila
 from sojourn.inbound.answers.headers import as_text
 from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
-from sojourn.inbound.bridge import Bridge, wait
+from sojourn.inbound.bridge import Bridge, Events, wait
 from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.wsgi import request_of
 
@@ -141,8 +141,9 @@ class SessionInterface(FlaskInterface):
         if visit.refused:
             return
         own = _own_visit() is visit
+        events = None
         try:
-            self._start(visit, app, response)
+            events = self._bridge.attend(visit, self._start(visit, app, response))
         except SojournError as error:
             if not (visit.refused and own):
                 raise
@@ -152,9 +153,10 @@ class SessionInterface(FlaskInterface):
                 self._finish(visit, failed=False)
         if own and response.is_streamed and not response.direct_passthrough:
             del request.environ[_OPENED]  # some versions of Flask leave the context before the stream begins
-            response.response = _Stream(response.response, partial(self._finish, visit))
+            response.response = _Stream(response.response, events, partial(self._finish, visit))
 
-    def _start(self, visit: Visit, app: Flask, response: Response) -> None:
+    def _start(self, visit: Visit, app: Flask, response: Response) -> list[tuple[bytes, bytes]]:
+        """Store what was done, and give the response its headers, which are returned."""
         session: MixinSession = visit.session  # type: ignore[assignment]
         headers = [(name.encode(), value.encode()) for name, value in response.headers]
         if visit.passes():
@@ -166,6 +168,7 @@ class SessionInterface(FlaskInterface):
             headers = self._bridge.start(visit, headers, status=response.status_code)
         response.headers.clear()
         response.headers.extend((name.decode(), value.decode()) for name, value in headers)
+        return headers
 
     def _join(self, app: Flask) -> None:
         with self._joining:
@@ -217,17 +220,23 @@ class SessionInterface(FlaskInterface):
 class _Stream:
     """A body that is made while it is sent: its end is that of the request."""
 
-    def __init__(self, body: Iterable[Any], finish: Callable[..., None]) -> None:
+    def __init__(self, body: Iterable[Any], events: Events | None, finish: Callable[..., None]) -> None:
         self._body = body
+        self._events = events
         self._finish: Callable[..., None] | None = finish
         self._failed = False
 
     def __iter__(self) -> Iterator[Any]:
+        events = self._events
         try:
-            yield from self._body
-        except Exception:
-            self._failed = True
-            raise
+            for part in self._body:
+                if events is not None and not events.go_on():
+                    break
+                yield part
+        except Exception as error:
+            if events is None or not events.caused(error):
+                self._failed = True
+                raise
         self._end()
 
     def close(self) -> None:
@@ -241,6 +250,8 @@ class _Stream:
     def _end(self) -> None:
         finish, self._finish = self._finish, None
         if finish is not None:
+            if self._events is not None:
+                self._events.leave()
             finish(failed=self._failed)
 
 

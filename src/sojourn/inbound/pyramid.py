@@ -20,7 +20,7 @@ from sojourn.errors import SojournError
 from sojourn.inbound.answers.headers import as_bytes, as_text
 from sojourn.inbound.answers.refusals import FAULT, refusal
 from sojourn.inbound.answers.visit import Visit
-from sojourn.inbound.bridge import Bridge
+from sojourn.inbound.bridge import Bridge, Events
 from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.wsgi import is_whole, request_of
 
@@ -158,7 +158,8 @@ class _Side:
         response.headerlist = as_text(headers)
         if not is_whole(response.app_iter, request.environ):
             length = response.content_length  # is forgotten with the next line
-            response.app_iter = _Body(response.app_iter, self._bridge, request.environ.pop(_VISIT))
+            events = self._bridge.attend(visit, headers)
+            response.app_iter = _Body(response.app_iter, self._bridge, request.environ.pop(_VISIT), events)
             response.content_length = length
 
     def _over(self, request: Request) -> None:
@@ -189,8 +190,9 @@ def tween(handler: Handler, registry: Registry) -> Handler:
 class _Body:
     """A body that is made while it is sent."""
 
-    def __init__(self, body: Iterable[bytes], bridge: Bridge, visit: Visit) -> None:
+    def __init__(self, body: Iterable[bytes], bridge: Bridge, visit: Visit, events: Events | None) -> None:
         self._body = body
+        self._events = events
         self._chunks = iter(body)
         self._bridge = bridge
         self._visit = visit
@@ -200,13 +202,20 @@ class _Body:
         return self
 
     def __next__(self) -> bytes:
+        events = self._events
         try:
-            return next(self._chunks)
+            chunk = next(self._chunks)
+            goes_on = events is None or events.go_on()
         except StopIteration:
             raise
-        except BaseException:
+        except BaseException as error:
+            if events is not None and events.caused(error):
+                raise StopIteration from None
             self._failed = True
             raise
+        if not goes_on:
+            raise StopIteration
+        return chunk
 
     def close(self) -> None:
         """The server has sent it, or given up (PEP 3333): what came meanwhile is stored."""
@@ -215,6 +224,8 @@ class _Body:
             if close is not None:
                 close()
         finally:
+            if self._events is not None:
+                self._events.leave()
             self._bridge.finish(self._visit, failed=self._failed)
 
 

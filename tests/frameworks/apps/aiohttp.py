@@ -8,7 +8,7 @@ from aiohttp import web
 
 from sojourn import Sessions
 from sojourn.inbound.aiohttp import SESSION, get_session, setup
-from sojourn.testing.app.deeds import begin, events, perform_async, stream
+from sojourn.testing.app.deeds import begin, events_async, perform_async, stream
 
 
 def application(sessions: Sessions) -> web.Application:
@@ -40,7 +40,7 @@ async def _stream(request: web.Request) -> web.StreamResponse:
 
 async def _events(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    parts = events(await get_session(request))
+    parts = events_async(await get_session(request))
     await response.prepare(request)
     async for part in parts:
         await response.write(part)

@@ -11,7 +11,7 @@ from blacksheep.server.websocket import WebSocketDisconnectError
 
 from sojourn import Session, Sessions
 from sojourn.inbound.blacksheep import setup
-from sojourn.testing.app.deeds import begin, events, perform_async, stream
+from sojourn.testing.app.deeds import begin, events_async, perform_async, stream
 
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -45,7 +45,7 @@ async def _stream(request: Request) -> Response:
 
 
 async def _events(request: Request) -> Response:
-    begun = events(_session(request))
+    begun = events_async(_session(request))
 
     async def parts() -> AsyncIterator[bytes]:
         async for part in begun:

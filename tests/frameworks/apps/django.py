@@ -13,7 +13,7 @@ from django.urls import re_path
 from tests.fixtures.django import site
 
 from sojourn import Session, Sessions
-from sojourn.testing.app.deeds import begin, perform, perform_async, stream
+from sojourn.testing.app.deeds import begin, events, events_async, perform, perform_async, stream
 
 site.set_up()
 
@@ -25,11 +25,13 @@ _making: list[tuple[Sessions, Any]] = []
 
 
 def wsgi(sessions: Sessions) -> WSGIHandler:
-    return _made(WSGIHandler, sessions, (re_path(r"^stream$", _stream), re_path(r"^(?P<deed>.+)$", _do)))
+    streams = (re_path(r"^stream$", _stream), re_path(r"^events$", _events))
+    return _made(WSGIHandler, sessions, (*streams, re_path(r"^(?P<deed>.+)$", _do)))
 
 
 def asgi(sessions: Sessions) -> ASGIHandler:
-    return _made(ASGIHandler, sessions, (re_path(r"^stream$", _astream), re_path(r"^(?P<deed>.+)$", _ado)))
+    streams = (re_path(r"^stream$", _astream), re_path(r"^events$", _aevents))
+    return _made(ASGIHandler, sessions, (*streams, re_path(r"^(?P<deed>.+)$", _ado)))
 
 
 def _made(handler: type[H], sessions: Sessions, urls: object) -> H:
@@ -76,3 +78,11 @@ async def _astream(request: HttpRequest) -> StreamingHttpResponse:
 
     begin(_session(request))
     return StreamingHttpResponse(body())
+
+
+def _events(request: HttpRequest) -> StreamingHttpResponse:
+    return StreamingHttpResponse(events(_session(request)), content_type="text/event-stream")
+
+
+async def _aevents(request: HttpRequest) -> StreamingHttpResponse:
+    return StreamingHttpResponse(events_async(_session(request)), content_type="text/event-stream")

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from sojourn import Session, Sessions
 from sojourn.inbound.asgi import SessionMiddleware
 from sojourn.inbound.fastapi import session, view
-from sojourn.testing.app.deeds import Cart, begin, events, perform_async, stream
+from sojourn.testing.app.deeds import Cart, begin, events_async, perform_async, stream
 
 Ours = Annotated[Session, Depends(session)]
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
@@ -51,7 +51,7 @@ async def _stream(session: Ours) -> StreamingResponse:
 
 
 async def _events(session: Ours) -> StreamingResponse:
-    return StreamingResponse(events(session), media_type="text/event-stream")
+    return StreamingResponse(events_async(session), media_type="text/event-stream")
 
 
 async def _socket(socket: WebSocket, session: Ours) -> None:

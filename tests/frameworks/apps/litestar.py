@@ -13,7 +13,7 @@ from litestar.types import Method
 
 from sojourn import Session, Sessions
 from sojourn.inbound.litestar import SessionConfig
-from sojourn.testing.app.deeds import begin, events, perform_async, stream
+from sojourn.testing.app.deeds import begin, events_async, perform_async, stream
 
 METHODS: list[Method] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -38,7 +38,7 @@ async def _stream(request: Request[Any, Any, Any]) -> Stream:
 
 @get("/events")
 async def _events(request: Request[Any, Any, Any]) -> Stream:
-    return Stream(events(_session(request)), media_type="text/event-stream")
+    return Stream(events_async(_session(request)), media_type="text/event-stream")
 
 
 @websocket("/socket")

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from sojourn import Sessions
 from sojourn.inbound.asgi import SessionMiddleware
-from sojourn.testing.app.deeds import begin, events, perform_async, stream
+from sojourn.testing.app.deeds import begin, events_async, perform_async, stream
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -33,7 +33,7 @@ async def _app(scope: Message, receive: Receive, send: Send) -> None:
             await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body"})
     elif scope["path"] == "/events":
-        parts = events(scope["session"])
+        parts = events_async(scope["session"])
         await _start(send, 200, b"text/event-stream")
         async for part in parts:
             await send({"type": "http.response.body", "body": part, "more_body": True})

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from sojourn import Sessions
 from sojourn.inbound.wsgi import SESSION, SessionMiddleware
-from sojourn.testing.app.deeds import begin, perform, stream
+from sojourn.testing.app.deeds import begin, events, perform, stream
 
 
 def application(sessions: Sessions) -> SessionMiddleware:
@@ -22,7 +22,11 @@ def _app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         begin(session)
         start_response("200 OK", headers)
         return stream(session)
+    if environ["PATH_INFO"] == "/events":
+        body = events(session)
+        start_response("200 OK", [("Content-Type", "text/event-stream")])
+        return body
     given = dict(parse_qsl(environ.get("QUERY_STRING", "")))
-    status, body = perform(environ["PATH_INFO"].lstrip("/"), session, given)
+    status, answer = perform(environ["PATH_INFO"].lstrip("/"), session, given)
     start_response(f"{status} {HTTPStatus(status).phrase}", headers)
-    return [body]
+    return [answer]

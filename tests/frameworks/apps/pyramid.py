@@ -12,7 +12,7 @@ from pyramid.response import Response
 
 from sojourn import Sessions
 from sojourn.inbound.pyramid import setup
-from sojourn.testing.app.deeds import begin, perform, stream
+from sojourn.testing.app.deeds import begin, events, perform, stream
 
 
 def application(sessions: Sessions) -> Any:
@@ -20,6 +20,8 @@ def application(sessions: Sessions) -> Any:
         setup(config, sessions)
         config.add_route("stream", "/stream")
         config.add_view(_stream, route_name="stream")
+        config.add_route("events", "/events")
+        config.add_view(_events, route_name="events")
         config.add_route("deed", "/{deed:.*}")
         config.add_view(_do, route_name="deed")
         return config.make_wsgi_app()
@@ -33,3 +35,7 @@ def _do(request: Request) -> Response:
 def _stream(request: Request) -> Response:
     begin(request.session)
     return Response(app_iter=stream(request.session))
+
+
+def _events(request: Request) -> Response:
+    return Response(app_iter=events(request.session), content_type="text/event-stream")

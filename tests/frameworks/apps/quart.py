@@ -10,7 +10,7 @@ from quart import Quart, Response, request, session, stream_with_context, websoc
 
 from sojourn import Session, Sessions
 from sojourn.inbound.quart import SessionInterface
-from sojourn.testing.app.deeds import begin, events, perform_async, stream
+from sojourn.testing.app.deeds import begin, events_async, perform_async, stream
 
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -48,7 +48,7 @@ async def _stream() -> Response:
 
 
 async def _events() -> Response:
-    return Response(events(_session()), content_type="text/event-stream")
+    return Response(events_async(_session()), content_type="text/event-stream")
 
 
 async def _socket() -> None:

@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket
 
 from sojourn import Session, Sessions
 from sojourn.inbound.asgi import SessionMiddleware
-from sojourn.testing.app.deeds import begin, events, perform_async, stream
+from sojourn.testing.app.deeds import begin, events_async, perform_async, stream
 
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -47,7 +47,7 @@ async def _stream(request: Request) -> StreamingResponse:
 
 
 async def _events(request: Request) -> StreamingResponse:
-    return StreamingResponse(events(_session(request)), media_type="text/event-stream")
+    return StreamingResponse(events_async(_session(request)), media_type="text/event-stream")
 
 
 async def _socket(socket: WebSocket) -> None:

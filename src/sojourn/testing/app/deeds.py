@@ -5,8 +5,8 @@ An application for the contract has these routes, each of which answers any meth
 - `/<deed>?name=value…`: the answer of `perform(deed, session, given)`, or of `await perform_async(…)` where the
   framework is async: a status, and a body of JSON; what it raises goes through.
 - `/stream`: `begin(session)` before the answer starts, then a body that `stream(session)` makes while it is sent.
-- `/events`, where the framework is async: a body of the type `text/event-stream`, as `events(session)` makes
-  it, which is called before the answer starts.
+- `/events`: a body of the type `text/event-stream`, as `events(session)` makes it, or `events_async(session)` where the
+  framework is async; it is called before the answer starts.
 - `/socket`, where the framework has WebSockets: for each text that comes, a deed as in a URL, the body as text.
 - `/static/…`: as a deed; the contract has set `skip` for it.
 """
@@ -17,6 +17,7 @@ import asyncio
 import dataclasses
 import datetime as dt
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
@@ -25,7 +26,7 @@ from uuid import UUID
 from sojourn.core.session import Session
 from sojourn.testing.app.gates import pass_gate
 
-__all__ = ["DEEDS", "MANY", "Result", "begin", "events", "perform", "perform_async", "stream"]
+__all__ = ["DEEDS", "MANY", "Result", "begin", "events", "events_async", "perform", "perform_async", "stream"]
 
 MANY = 1000  # parts of a stream of events that nobody ends
 
@@ -240,12 +241,23 @@ def stream(session: Session) -> Iterator[bytes]:
     yield b"last"
 
 
-def events(session: Session) -> AsyncIterator[bytes]:
+def events(session: Session) -> Iterator[bytes]:
     """Server-sent events, for as long as they are heard; called before the answer starts."""
     return _ticks(f"data: {session.principal}\n\n".encode())
 
 
-async def _ticks(event: bytes) -> AsyncIterator[bytes]:
+def events_async(session: Session) -> AsyncIterator[bytes]:
+    """As `events`, in an async framework."""
+    return _ticks_async(f"data: {session.principal}\n\n".encode())
+
+
+def _ticks(event: bytes) -> Iterator[bytes]:
+    for _ in range(MANY):
+        yield event
+        time.sleep(0.01)
+
+
+async def _ticks_async(event: bytes) -> AsyncIterator[bytes]:
     for _ in range(MANY):
         yield event
         await asyncio.sleep(0.01)
