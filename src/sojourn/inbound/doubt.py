@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
+from random import SystemRandom
 from typing import TypeVar
 
 from sojourn.core.record import Record
@@ -12,6 +12,8 @@ from sojourn.errors import Conflict, Gone, LimitReached, OutcomeUnknown, StoreUn
 from sojourn.store.base import Store
 
 __all__ = ["ask_again", "save_again"]
+
+_chance = SystemRandom()  # of nobody else: applications and tests seed `random` for their own ends
 
 A = TypeVar("A")
 
@@ -28,7 +30,7 @@ async def ask_again(ask: Callable[[], Awaitable[A]], unknown: OutcomeUnknown) ->
     for pause in PAUSES:
         if time_of() > deadline:
             break
-        await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
+        await asyncio.sleep(pause * _chance.uniform(0.5, 1.5))
         try:
             return await ask()
         except StoreUnavailable:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from random import SystemRandom
 from typing import Any, Literal, cast
 
 import msgspec
@@ -22,6 +22,8 @@ from sojourn.store.observed import ObservedStore
 from sojourn.store.outage import Outage, OutageStore
 
 __all__ = ["LASTING", "NEAR", "Outer", "clock_of", "innermost", "is_remote", "layers", "open_patiently", "stacked"]
+
+_chance = SystemRandom()  # of nobody else: applications and tests seed `random` for their own ends
 
 NEAR: Literal["remote"] = "remote"
 """A near cache for those stores alone that cost a round trip: a read of the others costs less than the cache."""
@@ -138,5 +140,5 @@ async def open_patiently(store: Opens, *, patience: float) -> None:
                 _log.warning("waiting for the store: %s", error)
         else:
             return
-        await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter is no secret
+        await asyncio.sleep(pause * _chance.uniform(0.5, 1.0))
         pause = min(pause * 2, longest)

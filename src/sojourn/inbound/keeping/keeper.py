@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from random import SystemRandom
 from typing import Any
 
 from sojourn.core.keeper import Exclusive
@@ -21,6 +21,8 @@ from sojourn.inbound.keeping.turns import Turn, Turns
 from sojourn.store.base import Leases, Store, power
 
 __all__ = ["Keeper"]
+
+_chance = SystemRandom()  # of nobody else: applications and tests seed `random` for their own ends
 
 # Seconds between two questions whether another node has finished: they grow from the first to the last. Those of one
 # node queue for their turn, so one of them asks.
@@ -120,7 +122,7 @@ class Keeper:
                     break
             if loop.time() >= deadline:
                 raise occupied
-            await asyncio.sleep(min(pause * random.uniform(0.5, 1.5), deadline - loop.time()))  # noqa: S311 - no secret
+            await asyncio.sleep(min(pause * _chance.uniform(0.5, 1.5), deadline - loop.time()))
             pause = min(pause * 1.5, LONGEST)
         session.refresh()
         session.right = lease

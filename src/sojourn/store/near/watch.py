@@ -7,15 +7,17 @@ import contextlib
 import contextvars
 import logging
 import math
-import random
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from random import SystemRandom
 
 from sojourn.core.lifetime import Clock
 from sojourn.errors import StoreError
 from sojourn.store.base import Beat, Change, Watches
 
 __all__ = ["Pulse", "Watch"]
+
+_chance = SystemRandom()  # of nobody else: applications and tests seed `random` for their own ends
 
 PATIENCE = 10.0  # seconds until the first sign of life of a new watch: it may have to connect
 FIRST_PAUSE = 0.1  # seconds before a new watch, jittered; doubled each time
@@ -114,7 +116,7 @@ class Watch:
                 if was_on or not quiet:
                     _log.warning("%s: nothing is served from memory, for the watch is broken: %s", self._node, why)
                     quiet = True
-                await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - so that nodes do not come at once
+                await asyncio.sleep(pause * _chance.uniform(0.5, 1))  # so that nodes do not come at once
                 pause = min(2 * pause, LONGEST_PAUSE)
         finally:
             self._off()

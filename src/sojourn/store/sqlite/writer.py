@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
-import random
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from random import SystemRandom
 from typing import Any
 
 from sojourn.errors import StoreBusy, StoreUnavailable
@@ -17,6 +17,8 @@ from sojourn.store.sqlite.log import Log
 from sojourn.store.sqlite.threads import in_thread
 
 __all__ = ["Job", "Writer"]
+
+_chance = SystemRandom()  # of nobody else: applications and tests seed `random` for their own ends
 
 Job = Callable[[sqlite3.Connection], Any]
 """One write: what it returns or raises is the answer to whoever asked for it."""
@@ -186,7 +188,7 @@ class Writer:
                     raise
                 if time.monotonic() >= give_up_at:
                     raise self._explain(error) from None
-            time.sleep(nap * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, so that two writers do not march in step
+            time.sleep(nap * _chance.uniform(0.5, 1.5))  # jitter, so that two writers do not march in step
             nap = min(nap * 1.5, 0.005)
 
     def _ours(self, error: Exception) -> Exception:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Sequence
+from random import SystemRandom
 from typing import Any, NamedTuple
 
 from sojourn.core.events import Reason
@@ -18,6 +18,8 @@ from sojourn.store.valkey.scope import Scope
 from sojourn.store.valkey.scripts import Script
 
 __all__ = ["claim", "delete", "discard", "end", "forget"]
+
+_chance = SystemRandom()  # of nobody else: applications and tests seed `random` for their own ends
 
 _log = logging.getLogger("sojourn.store.valkey")
 
@@ -83,7 +85,7 @@ async def _taken(scope: Scope, taking: _Taking, limit: int) -> list[Ending]:
     """What is due and was taken, of all tags in a random order of rounds."""
     clustered = len({place for _, _, place in await scope.lane.servers()}) > 1
     rounds = [layout.TAGS[first : first + ROUND] for first in range(0, len(layout.TAGS), ROUND)]
-    random.shuffle(rounds)
+    _chance.shuffle(rounds)
     taken: list[Ending] = []
     for tags in rounds:
         left = limit - len(taken)
