@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from random import SystemRandom
 from typing import TypeVar
 
 from sojourn.core.record import Record
 from sojourn.errors import Conflict, Gone, LimitReached, OutcomeUnknown, StoreUnavailable
 from sojourn.store.base import Store
+from sojourn.store.chance import chance
 
 __all__ = ["ask_again", "save_again"]
-
-_chance = SystemRandom()  # of nobody else: applications and tests seed `random` for their own ends
 
 A = TypeVar("A")
 
@@ -30,7 +28,7 @@ async def ask_again(ask: Callable[[], Awaitable[A]], unknown: OutcomeUnknown) ->
     for pause in PAUSES:
         if time_of() > deadline:
             break
-        await asyncio.sleep(pause * _chance.uniform(0.5, 1.5))
+        await asyncio.sleep(pause * chance.uniform(0.5, 1.5))
         try:
             return await ask()
         except StoreUnavailable:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from random import SystemRandom
 from typing import TypeVar
 
 from sojourn.core.events import Reason
@@ -24,10 +23,9 @@ from sojourn.errors import (
 )
 from sojourn.store.around import Around
 from sojourn.store.base import Ending, Query, Store, WhenFull
+from sojourn.store.chance import chance
 
 __all__ = ["BreakerStore"]
-
-_chance = SystemRandom()  # of nobody else: applications and tests seed `random` for their own ends
 
 A = TypeVar("A")
 
@@ -200,4 +198,4 @@ class BreakerStore(Around):
         if not self._pause:
             self.breaks += 1
         self._pause = min(2 * self._pause, LONGEST_PAUSE) if self._pause else FIRST_PAUSE
-        self._until = now + self._pause * _chance.uniform(0.5, 1)
+        self._until = now + self._pause * chance.uniform(0.5, 1)

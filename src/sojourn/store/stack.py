@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from random import SystemRandom
 from typing import Any, Literal, cast
 
 import msgspec
@@ -17,13 +16,12 @@ from sojourn.errors import SettingError, StoreDamaged, StoreDenied, StoreTooNew,
 from sojourn.store.base import Opens, Store, Tells, Watches, power
 from sojourn.store.behind import Behind, BehindStore
 from sojourn.store.breaker import BreakerStore
+from sojourn.store.chance import chance
 from sojourn.store.near import Near, NearStore
 from sojourn.store.observed import ObservedStore
 from sojourn.store.outage import Outage, OutageStore
 
 __all__ = ["LASTING", "NEAR", "Outer", "clock_of", "innermost", "is_remote", "layers", "open_patiently", "stacked"]
-
-_chance = SystemRandom()  # of nobody else: applications and tests seed `random` for their own ends
 
 NEAR: Literal["remote"] = "remote"
 """A near cache for those stores alone that cost a round trip: a read of the others costs less than the cache."""
@@ -140,5 +138,5 @@ async def open_patiently(store: Opens, *, patience: float) -> None:
                 _log.warning("waiting for the store: %s", error)
         else:
             return
-        await asyncio.sleep(pause * _chance.uniform(0.5, 1.0))
+        await asyncio.sleep(pause * chance.uniform(0.5, 1.0))
         pause = min(pause * 2, longest)

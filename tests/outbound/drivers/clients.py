@@ -7,6 +7,7 @@ import contextlib
 import functools
 import io
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class Call:
     follow: bool
 
 
-class Client:
+class Client(ABC):
     """A client of an exchange, as `async with`."""
 
     timeouts: tuple[type[Exception], ...]
@@ -74,8 +75,8 @@ class Client:
     cancels = True
     """Whether a call can be cancelled."""
 
-    def __init__(self, exchange: Exchange, via: Via | None = None) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def __init__(self, exchange: Exchange, via: Via | None = None) -> None: ...
 
     async def call(
         self,
@@ -91,20 +92,20 @@ class Client:
         """`once`: a body that can be sent one time only. `patience`: seconds."""
         return await self.send(Call(method, url, headers or {}, body, once, patience, follow))
 
-    async def send(self, call: Call) -> Answer:
-        raise NotImplementedError
+    @abstractmethod
+    async def send(self, call: Call) -> Answer: ...
 
+    @abstractmethod
     def stream(self, url: str) -> contextlib.AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """The body of an answer, as it comes."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def kept(self) -> int:
         """Cookies in the jar of the client itself."""
-        raise NotImplementedError
 
-    async def close(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def close(self) -> None: ...
 
     async def __aenter__(self) -> Self:
         return self
@@ -218,8 +219,8 @@ class InThreads(Client):
         finally:
             self._threads.shutdown()
 
-    def close_now(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def close_now(self) -> None: ...
 
 
 class Httpx2Sync(InThreads):

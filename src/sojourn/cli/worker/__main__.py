@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Coroutine
-from random import SystemRandom
 from typing import Any
 
 import msgspec
@@ -23,11 +22,10 @@ from sojourn.cli.worker.server import Server, new_event_loop
 from sojourn.cli.worker.target import load
 from sojourn.cli.worker.wrap import Wrapped, wrap
 from sojourn.errors import SojournError, StoreUnavailable
+from sojourn.store.chance import chance
 from sojourn.store.stack import LASTING, is_remote
 
 __all__ = ["main"]
-
-_chance = SystemRandom()  # of nobody else: applications and tests seed `random` for their own ends
 
 PAUSE = 1.0  # seconds between two attempts to open the store, at most
 
@@ -119,7 +117,7 @@ async def _opened(sessions: Sessions, told_to_stop: asyncio.Event, answers: int)
             told = True
             with contextlib.suppress(TimeoutError):
                 # Not all nodes at once, when the store is back.
-                await asyncio.wait_for(told_to_stop.wait(), PAUSE * _chance.uniform(0.5, 1.0))
+                await asyncio.wait_for(told_to_stop.wait(), PAUSE * chance.uniform(0.5, 1.0))
         else:
             return not told_to_stop.is_set()
     return False

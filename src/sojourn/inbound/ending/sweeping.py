@@ -7,16 +7,14 @@ import logging
 import math
 from dataclasses import dataclass
 from datetime import datetime, time
-from random import SystemRandom
 
 from sojourn.core.lifetime import Clock
 from sojourn.errors import SettingError, SojournError
 from sojourn.inbound.ending.endings import LEASE, Endings
 from sojourn.store.base import Sweeps
+from sojourn.store.chance import chance
 
 __all__ = ["Sweep", "Sweeper"]
-
-_chance = SystemRandom()  # of nobody else: applications and tests seed `random` for their own ends
 
 BATCH = 250  # records a claim: small enough that no other writer waits for long
 
@@ -99,7 +97,7 @@ class Sweeper:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(self._settings.every * _chance.uniform(0.5, 1.5))
+            await asyncio.sleep(self._settings.every * chance.uniform(0.5, 1.5))
             if self._settings.rests_at(self._clock()):
                 continue
             try:

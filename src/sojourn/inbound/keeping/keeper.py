@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from random import SystemRandom
 from typing import Any
 
 from sojourn.core.keeper import Exclusive
@@ -19,10 +18,9 @@ from sojourn.inbound.keeping.lease import Lease
 from sojourn.inbound.keeping.rules import lacks
 from sojourn.inbound.keeping.turns import Turn, Turns
 from sojourn.store.base import Leases, Store, power
+from sojourn.store.chance import chance
 
 __all__ = ["Keeper"]
-
-_chance = SystemRandom()  # of nobody else: applications and tests seed `random` for their own ends
 
 # Seconds between two questions whether another node has finished: they grow from the first to the last. Those of one
 # node queue for their turn, so one of them asks.
@@ -122,7 +120,7 @@ class Keeper:
                     break
             if loop.time() >= deadline:
                 raise occupied
-            await asyncio.sleep(min(pause * _chance.uniform(0.5, 1.5), deadline - loop.time()))
+            await asyncio.sleep(min(pause * chance.uniform(0.5, 1.5), deadline - loop.time()))
             pause = min(pause * 1.5, LONGEST)
         session.refresh()
         session.right = lease

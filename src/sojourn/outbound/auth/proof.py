@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import msgspec
 
 from sojourn.errors import SettingError
@@ -11,20 +13,20 @@ from sojourn.outbound.visiting.syntax import is_identity
 __all__ = ["Proof", "checked_identity", "secret_of"]
 
 
-class Proof:
+class Proof(ABC):
     """Says who one is, and holds what proves it. A 401 says that nobody is signed in, and nothing is kept."""
 
     __slots__ = ()
 
     @property
+    @abstractmethod
     def identity(self) -> str:
         """Who it is; not a secret."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def secret(self) -> bytes:
         """All that it proves itself with."""
-        raise NotImplementedError
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Proof) and (self.identity, self.secret) == (other.identity, other.secret)

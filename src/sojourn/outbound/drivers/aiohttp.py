@@ -16,7 +16,7 @@ try:
     from aiohttp import payload
     from aiohttp.base_protocol import BaseProtocol
     from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
-except ModuleNotFoundError:  # pragma: no cover - the tests have it
+except ModuleNotFoundError:
     raise SettingError("this exchange needs aiohttp: pip install aiohttp") from None
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from sojourn.outbound.messages import Call, Fields, Request, Response, Send
 
 try:
     import httpx2
-except ModuleNotFoundError:  # pragma: no cover - the tests have it
+except ModuleNotFoundError:
     raise SettingError("this exchange needs httpx2: pip install 'sojourn[outbound]'") from None
 
 if TYPE_CHECKING:

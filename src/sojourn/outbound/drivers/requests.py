@@ -15,7 +15,7 @@ from sojourn.outbound.messages import Call, Request, Response, Send
 try:
     import requests
     import requests.adapters
-except ModuleNotFoundError:  # pragma: no cover - the tests have it
+except ModuleNotFoundError:
     raise SettingError("this exchange needs requests: pip install requests") from None
 
 if TYPE_CHECKING:

@@ -6,16 +6,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from random import SystemRandom
 
 from sojourn.errors import StoreError
 from sojourn.store.behind.queue import Queue
 from sojourn.store.behind.saving import Counts, Saving
 from sojourn.store.behind.settings import Behind
+from sojourn.store.chance import chance
 
 __all__ = ["Flusher"]
-
-_chance = SystemRandom()  # of nobody else: applications and tests seed `random` for their own ends
 
 PAUSE = 0.05  # seconds until a node that stops asks a store again that is away; doubled up to `LONGEST`
 LONGEST = 1.0
@@ -106,7 +104,7 @@ class Flusher:
         while self._queue:
             await self._flush_or_log()
             if self._queue:
-                await asyncio.sleep(pause * _chance.uniform(0.5, 1))
+                await asyncio.sleep(pause * chance.uniform(0.5, 1))
                 pause = min(2 * pause, LONGEST)
 
     def _lose(self) -> None:

@@ -9,15 +9,13 @@ import logging
 import math
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from random import SystemRandom
 
 from sojourn.core.lifetime import Clock
 from sojourn.errors import StoreError
 from sojourn.store.base import Beat, Change, Watches
+from sojourn.store.chance import chance
 
 __all__ = ["Pulse", "Watch"]
-
-_chance = SystemRandom()  # of nobody else: applications and tests seed `random` for their own ends
 
 PATIENCE = 10.0  # seconds until the first sign of life of a new watch: it may have to connect
 FIRST_PAUSE = 0.1  # seconds before a new watch, jittered; doubled each time
@@ -116,7 +114,7 @@ class Watch:
                 if was_on or not quiet:
                     _log.warning("%s: nothing is served from memory, for the watch is broken: %s", self._node, why)
                     quiet = True
-                await asyncio.sleep(pause * _chance.uniform(0.5, 1))  # so that nodes do not come at once
+                await asyncio.sleep(pause * chance.uniform(0.5, 1))  # so that nodes do not come at once
                 pause = min(2 * pause, LONGEST_PAUSE)
         finally:
             self._off()

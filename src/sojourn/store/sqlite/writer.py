@@ -9,16 +9,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from random import SystemRandom
 from typing import Any
 
 from sojourn.errors import StoreBusy, StoreUnavailable
+from sojourn.store.chance import chance
 from sojourn.store.sqlite.log import Log
 from sojourn.store.sqlite.threads import in_thread
 
 __all__ = ["Job", "Writer"]
-
-_chance = SystemRandom()  # of nobody else: applications and tests seed `random` for their own ends
 
 Job = Callable[[sqlite3.Connection], Any]
 """One write: what it returns or raises is the answer to whoever asked for it."""
@@ -188,7 +186,7 @@ class Writer:
                     raise
                 if time.monotonic() >= give_up_at:
                     raise self._explain(error) from None
-            time.sleep(nap * _chance.uniform(0.5, 1.5))  # jitter, so that two writers do not march in step
+            time.sleep(nap * chance.uniform(0.5, 1.5))  # jitter, so that two writers do not march in step
             nap = min(nap * 1.5, 0.005)
 
     def _ours(self, error: Exception) -> Exception:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from random import SystemRandom
 from typing import NamedTuple
 
 from sojourn.core.record import Record
 from sojourn.errors import LimitReached, OutcomeUnknown, StoreBusy, StoreError
 from sojourn.store.base import WhenFull
+from sojourn.store.chance import chance
 from sojourn.store.gathering import Gathering
 from sojourn.store.valkey import endings, layout, registry
 from sojourn.store.valkey.saving import check, write
 from sojourn.store.valkey.scope import Scope
 
 __all__ = ["Limit", "enter"]
-
-_chance = SystemRandom()  # of nobody else: applications and tests seed `random` for their own ends
 
 PATIENCE = 5.0  # seconds to wait for others who are about to take seats, before somebody can be evicted for one
 
@@ -79,7 +77,7 @@ async def _seated(
         if not ended:
             if time.monotonic() > give_up_at:
                 raise StoreBusy("too many sign-ins of one principal at once; try again")
-            await asyncio.sleep(_chance.uniform(0.002, 0.02))  # so that two do not march in step
+            await asyncio.sleep(chance.uniform(0.002, 0.02))  # so that two do not march in step
 
 
 def _room(scope: Scope, record: Record, over: Record | None, limit: Limit) -> Gathering[_Want, list[Record]]:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from random import SystemRandom
 from typing import Any, NamedTuple
 
 from sojourn.core.events import Reason
 from sojourn.core.record import Record
 from sojourn.errors import StoreDamaged
 from sojourn.store.base import Ending
+from sojourn.store.chance import chance
 from sojourn.store.valkey import layout, registry, scripts
 from sojourn.store.valkey.client.line import Command, run
 from sojourn.store.valkey.scope import Scope
 from sojourn.store.valkey.scripts import Script
 
 __all__ = ["claim", "delete", "discard", "end", "forget"]
-
-_chance = SystemRandom()  # of nobody else: applications and tests seed `random` for their own ends
 
 _log = logging.getLogger("sojourn.store.valkey")
 
@@ -85,7 +83,7 @@ async def _taken(scope: Scope, taking: _Taking, limit: int) -> list[Ending]:
     """What is due and was taken, of all tags in a random order of rounds."""
     clustered = len({place for _, _, place in await scope.lane.servers()}) > 1
     rounds = [layout.TAGS[first : first + ROUND] for first in range(0, len(layout.TAGS), ROUND)]
-    _chance.shuffle(rounds)
+    chance.shuffle(rounds)
     taken: list[Ending] = []
     for tags in rounds:
         left = limit - len(taken)
