@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from sojourn.chance import chance
 from sojourn.core.record import Record
 from sojourn.errors import Conflict, Gone, LimitReached, OutcomeUnknown, StoreUnavailable
 from sojourn.store.base import Store
-from sojourn.store.chance import chance
 
 __all__ = ["ask_again", "save_again"]
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from sojourn.chance import chance
 from sojourn.core.events import Reason
 from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
@@ -23,7 +24,6 @@ from sojourn.errors import (
 )
 from sojourn.store.around import Around
 from sojourn.store.base import Ending, Query, Store, WhenFull
-from sojourn.store.chance import chance
 
 __all__ = ["BreakerStore"]
 

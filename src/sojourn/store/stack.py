@@ -10,13 +10,13 @@ from typing import Any, Literal, cast
 
 import msgspec
 
+from sojourn.chance import chance
 from sojourn.core.lifetime import Clock
 from sojourn.core.record import Record
 from sojourn.errors import SettingError, StoreDamaged, StoreDenied, StoreTooNew, StoreUnavailable
 from sojourn.store.base import Opens, Store, Tells, Watches, power
 from sojourn.store.behind import Behind, BehindStore
 from sojourn.store.breaker import BreakerStore
-from sojourn.store.chance import chance
 from sojourn.store.near import Near, NearStore
 from sojourn.store.observed import ObservedStore
 from sojourn.store.outage import Outage, OutageStore

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from sojourn import Sessions
+from sojourn.chance import chance
 from sojourn.cli.mistake import Mistake, told
 from sojourn.cli.orders import Answer, Orders, Ready, Refused, Waiting
 from sojourn.cli.worker.lifespan import Lifespan
@@ -22,7 +23,6 @@ from sojourn.cli.worker.server import Server, new_event_loop
 from sojourn.cli.worker.target import load
 from sojourn.cli.worker.wrap import Wrapped, wrap
 from sojourn.errors import SojournError, StoreUnavailable
-from sojourn.store.chance import chance
 from sojourn.store.stack import LASTING, is_remote
 
 __all__ = ["main"]

@@ -8,11 +8,11 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, time
 
+from sojourn.chance import chance
 from sojourn.core.lifetime import Clock
 from sojourn.errors import SettingError, SojournError
 from sojourn.inbound.ending.endings import LEASE, Endings
 from sojourn.store.base import Sweeps
-from sojourn.store.chance import chance
 
 __all__ = ["Sweep", "Sweeper"]
 

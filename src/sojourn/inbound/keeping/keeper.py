@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from sojourn.chance import chance
 from sojourn.core.keeper import Exclusive
 from sojourn.core.lifetime import Clock
 from sojourn.core.merge import Changes
@@ -18,7 +19,6 @@ from sojourn.inbound.keeping.lease import Lease
 from sojourn.inbound.keeping.rules import lacks
 from sojourn.inbound.keeping.turns import Turn, Turns
 from sojourn.store.base import Leases, Store, power
-from sojourn.store.chance import chance
 
 __all__ = ["Keeper"]
 

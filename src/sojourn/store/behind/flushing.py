@@ -7,11 +7,11 @@ import contextlib
 import logging
 import time
 
+from sojourn.chance import chance
 from sojourn.errors import StoreError
 from sojourn.store.behind.queue import Queue
 from sojourn.store.behind.saving import Counts, Saving
 from sojourn.store.behind.settings import Behind
-from sojourn.store.chance import chance
 
 __all__ = ["Flusher"]
 

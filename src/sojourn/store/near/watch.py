@@ -10,10 +10,10 @@ import math
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
+from sojourn.chance import chance
 from sojourn.core.lifetime import Clock
 from sojourn.errors import StoreError
 from sojourn.store.base import Beat, Change, Watches
-from sojourn.store.chance import chance
 
 __all__ = ["Pulse", "Watch"]
 

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
+from sojourn.chance import chance
 from sojourn.errors import StoreBusy, StoreUnavailable
-from sojourn.store.chance import chance
 from sojourn.store.sqlite.log import Log
 from sojourn.store.sqlite.threads import in_thread
 

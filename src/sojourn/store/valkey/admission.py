@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from sojourn.chance import chance
 from sojourn.core.record import Record
 from sojourn.errors import LimitReached, OutcomeUnknown, StoreBusy, StoreError
 from sojourn.store.base import WhenFull
-from sojourn.store.chance import chance
 from sojourn.store.gathering import Gathering
 from sojourn.store.valkey import endings, layout, registry
 from sojourn.store.valkey.saving import check, write

@@ -7,11 +7,11 @@ import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from sojourn.chance import chance
 from sojourn.core.events import Reason
 from sojourn.core.record import Record
 from sojourn.errors import StoreDamaged
 from sojourn.store.base import Ending
-from sojourn.store.chance import chance
 from sojourn.store.valkey import layout, registry, scripts
 from sojourn.store.valkey.client.line import Command, run
 from sojourn.store.valkey.scope import Scope
