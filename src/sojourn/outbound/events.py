@@ -30,9 +30,12 @@ class BackendEvent(Event, frozen=True, kw_only=True):
 class SignedIn(BackendEvent, frozen=True):
     """A session began."""
 
+    seconds: float
+    """From the first request of the sign-in until it had begun."""
+
 
 class CredentialsRefused(BackendEvent, frozen=True):
-    """The back end refuses the credentials, so none began."""
+    """The back end refuses the credentials, or signing in came to nothing, so none began."""
 
 
 class TokenFetched(BackendEvent, frozen=True):

@@ -13,6 +13,7 @@ from sojourn.outbound.auth import Auth, Given
 from sojourn.outbound.keeping.place import Place
 from sojourn.outbound.messages import Call, Steps
 from sojourn.outbound.negotiation import close, converse, once, vacate
+from sojourn.outbound.observed import observed
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -61,6 +62,10 @@ class Exchange:
 
     def steps(self, call: Call) -> Steps:
         """What gets `call` through: for drivers."""
+        steps, observers = self._steps(call), self.backend.observers
+        return observed(steps, observers) if observers and self.backend.rules.own(call.url) else steps
+
+    def _steps(self, call: Call) -> Steps:
         rules, reuse = self.backend.rules, self.backend.reuse
         given = call.first("authorization") if rules.own(call.url) else ""
         auth = Given(given) if given else self._auth

@@ -127,6 +127,8 @@ class Wait(msgspec.Struct, frozen=True):
 
     future: Future[None]
     seconds: float | None = None
+    room: str = ""
+    """For what there is no room, as its gate calls it; else what another one makes is waited for."""
 
 
 class Pause(msgspec.Struct, frozen=True):

@@ -72,9 +72,9 @@ class Telling:
             cookies = tuple(self._hashed(line.partition(";")[0].strip(" \t")) for line in lines)
             self._tell(CallAnswered, place, session, status=response.status, cookies=cookies)
 
-    def began(self, place: Place, session: BackendSession) -> None:
-        """A session was signed in."""
-        self._tell(SignedIn, place, session)
+    def began(self, place: Place, session: BackendSession, seconds: float) -> None:
+        """A session was signed in, which took so long."""
+        self._tell(SignedIn, place, session, seconds=seconds)
 
     def fetched(self, place: Place, session: BackendSession) -> None:
         """It has a token."""

@@ -1,7 +1,8 @@
 """Instruments: all that is counted and measured, in one table.
 
 Names and units are those of OpenTelemetry (units: UCUM); Prometheus has the same under names of its own rules, which
-`Instrument.series` follows. Labels take few values: the name of an application, a reason, an operation, an outcome.
+`Instrument.series` follows. Labels take few values: the name of an application, or a back end by scheme, host and
+port; a reason, an operation, an outcome.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ __all__ = ["INSTRUMENTS", "Instrument"]
 _SUFFIXES = {"s": "_seconds", "By": "_bytes"}
 
 _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_CALLS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _BYTES = (64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262144.0, 1048576.0)
 _LIFETIMES = (1.0, 10.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 14400.0, 43200.0, 86400.0, 604800.0, 2592000.0)
 
@@ -106,6 +108,19 @@ INSTRUMENTS: dict[str, Instrument] = {
         _counter("behind.lost", "session", "Queued sessions that were lost: the store was away at the stop."),
         _gauge("behind.depth", "{session}", "Sessions that wait to be stored."),
         _gauge("behind.oldest", "s", "For how long the oldest of them has waited."),
+        # What happens at back ends.
+        _histogram("backend.duration", "s", "How long calls took until they were answered.", ("outcome",), _CALLS),
+        _histogram("backend.waiting", "s", "How long calls waited, of those that had to.", ("reason",), _CALLS),
+        _gauge("backend.queued", "{call}", "Calls that wait for room at this moment."),
+        _gauge("backend.held", "{session}", "Sessions that are held from one exchange to the next."),
+        _counter("backend.begun", "session", "Sessions that began there."),
+        _histogram("backend.signing_in", "s", "How long it took until they had begun.", (), _CALLS),
+        _counter("backend.refused", "sign_in", "Sign-ins that were refused, or came to no session."),
+        _counter("backend.tokens", "token", "Tokens against forged requests that were fetched."),
+        _counter("backend.forgotten", "call", "Calls that found their session forgotten by the back end.", "outcome"),
+        _counter("backend.closed", "session", "Sessions whose scope has ended.", "outcome"),
+        _counter("backend.unkept", "sign_in", "Sign-ins after which the back end knows nobody by a cookie."),
+        _counter("backend.ignored", "call", "Calls in the session of another principal."),
     )
 }
 """By their names without `sojourn.`."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from sojourn.core import events
 from sojourn.store.base import Gathers, power
@@ -13,34 +14,54 @@ from sojourn.store.near import NearStore
 from sojourn.store.observed import Asked, ObservedStore
 from sojourn.store.outage import OutageStore
 from sojourn.store.stack import innermost, layers
+from sojourn.telemetry import backends
 from sojourn.telemetry.instruments import INSTRUMENTS, Instrument
-from sojourn.telemetry.watched import Watched
+from sojourn.telemetry.sink import Labels, Sink
+from sojourn.telemetry.watched import Watched, WatchedBackend
 
-__all__ = ["READINGS", "TOLD", "Sink", "readings", "watch"]
+__all__ = ["READ", "READINGS", "TOLD", "Watching"]
 
 S = TypeVar("S")
-
-Labels = tuple[str, ...]
-"""The values of the labels of an instrument, in their order."""
+W = TypeVar("W")
 
 Reading = Callable[[Watched], float | None]
 """How a figure stands at this moment; None where there is no such thing."""
 
 
-class Sink(Protocol):
-    """Where measurements go as they are made."""
+class Watching:
+    """What is watched for a sink. It is told what happens; how all stands it may ask at any time."""
 
-    def add(self, instrument: Instrument, labels: Labels) -> None:
-        """One more."""
-        ...
+    def __init__(self, sink: Sink) -> None:
+        """Nothing is watched yet."""
+        self._sink = sink
+        self._read: list[tuple[str, Callable[[str], float | None]]] = []
 
-    def record(self, instrument: Instrument, labels: Labels, value: float) -> None:
-        """One value, of a histogram."""
-        ...
+    def watch(self, watched: Watched | WatchedBackend) -> list[tuple[Instrument, Labels]]:
+        """Tell the sink what happens there from now on. Returns the counters that stand at 0 until then."""
+        if isinstance(watched, WatchedBackend):
+            backends.watch(watched, self._sink)
+            app, names, read = watched.origin, backends.COUNTERS, partial(_stands, backends.READINGS, watched)
+        else:
+            _watch(watched, self._sink)
+            app, names, read = watched.app, _COUNTERS, partial(_stands, READINGS, watched)
+        self._read.append((app, read))
+        return [(INSTRUMENTS[name], (app,)) for name in names if INSTRUMENTS[name].labels == ("app",)]
+
+    def readings(self, name: str) -> dict[Labels, float]:
+        """How the instrument of that name stands, by application; several `Sessions` of one application are one."""
+        values: dict[Labels, float] = {}
+        for app, read in self._read:
+            if (value := read(name)) is not None:
+                values[app,] = values.get((app,), 0.0) + value
+        return values
 
 
-def watch(sessions: Watched, sink: Sink) -> None:
-    """Tell `sink` what happens to `sessions` from now on, and what their store is asked."""
+def _stands(readings: dict[str, Callable[[W], float | None]], watched: W, name: str) -> float | None:
+    read = readings.get(name)
+    return None if read is None else read(watched)
+
+
+def _watch(sessions: Watched, sink: Sink) -> None:
     sessions.listen(_Happened(sink))
     observed = [layer for layer in layers(sessions.store) if isinstance(layer, ObservedStore)]
     observed[-1].observe(_Answered(sink, sessions.app))
@@ -60,6 +81,9 @@ _COUNTED: dict[type[events.Event], str] = {
     events.TrackingDisagreed: "tracking.disagreed",
     events.AffinityBroken: "affinity.broken",
 }
+
+
+_COUNTERS: list[str] = list(_COUNTED.values())
 
 
 class _Happened:
@@ -94,17 +118,6 @@ class _Answered:
         self._sink.record(INSTRUMENTS["store.duration"], labels, asked.seconds)
         if asked.bytes:
             self._sink.record(INSTRUMENTS["store.size"], labels[:2], asked.bytes)
-
-
-def readings(name: str, watched: list[Watched]) -> dict[Labels, float]:
-    """How the instrument of that name stands, by application; several `Sessions` of one application are one."""
-    read: Reading = READINGS[name]
-    values: dict[Labels, float] = {}
-    for sessions in watched:
-        value = read(sessions)
-        if value is not None:
-            values[sessions.app,] = values.get((sessions.app,), 0.0) + value
-    return values
 
 
 def _of(kind: type[S], read: Callable[[S], float]) -> Reading:
@@ -153,7 +166,10 @@ READINGS: dict[str, Reading] = {
     "behind.depth": _of(BehindStore, lambda store: store.depth),
     "behind.oldest": _of(BehindStore, lambda store: store.oldest),
 }
-"""The instruments that are read when somebody asks, and how."""
+"""The instruments of sessions that are read when somebody asks, and how."""
 
-TOLD: list[Instrument] = [each for name, each in INSTRUMENTS.items() if name not in READINGS]
+READ: dict[str, Instrument] = {name: INSTRUMENTS[name] for name in (*READINGS, *backends.READINGS)}
+"""All of them, by their names without `sojourn.`."""
+
+TOLD: list[Instrument] = [each for name, each in INSTRUMENTS.items() if name not in READ]
 """The instruments that are told as it happens."""

@@ -12,14 +12,15 @@ except ModuleNotFoundError:
     ) from None
 
 from sojourn.telemetry import measuring
-from sojourn.telemetry.instruments import INSTRUMENTS, Instrument
-from sojourn.telemetry.watched import Watched
+from sojourn.telemetry.instruments import Instrument
+from sojourn.telemetry.sink import Labels
+from sojourn.telemetry.watched import Watched, WatchedBackend
 
 __all__ = ["OpenTelemetry"]
 
 
 class OpenTelemetry:
-    """The figures of this process: `OpenTelemetry().watch(sessions)`.
+    """The figures of this process: `OpenTelemetry().watch(sessions)`, and `watch(backend)`.
 
     Where they go, and how often, is for the SDK to know; without one they go nowhere.
     """
@@ -27,24 +28,23 @@ class OpenTelemetry:
     def __init__(self, meter: Meter | None = None) -> None:
         """`meter`: makes the instruments; None: that of the provider of the process, called `sojourn`."""
         self._meter = meter if meter is not None else get_meter("sojourn")
-        self._watched: list[Watched] = []
+        self._watching = measuring.Watching(self)
         self._counters: dict[str, Counter] = {}
         self._histograms: dict[str, Histogram] = {}
         for each in measuring.TOLD:
             self._make(each)
-        for name in measuring.READINGS:
-            self._read(name, INSTRUMENTS[name])
+        for name, each in measuring.READ.items():
+            self._read(name, each)
 
-    def watch(self, sessions: Watched) -> None:
-        """Count what happens to `sessions` from now on."""
-        self._watched.append(sessions)
-        measuring.watch(sessions, self)
+    def watch(self, watched: Watched | WatchedBackend) -> None:
+        """Count what happens to these sessions, or at this back end, from now on."""
+        self._watching.watch(watched)
 
-    def add(self, instrument: Instrument, labels: measuring.Labels) -> None:
+    def add(self, instrument: Instrument, labels: Labels) -> None:
         """As `Sink`."""
         self._counters[instrument.name].add(1, dict(zip(instrument.labels, labels, strict=True)))
 
-    def record(self, instrument: Instrument, labels: measuring.Labels, value: float) -> None:
+    def record(self, instrument: Instrument, labels: Labels, value: float) -> None:
         """As `Sink`."""
         self._histograms[instrument.name].record(value, dict(zip(instrument.labels, labels, strict=True)))
 
@@ -62,7 +62,7 @@ class OpenTelemetry:
         )
 
         def read(_: CallbackOptions) -> Iterator[Observation]:
-            for labels, value in measuring.readings(name, self._watched).items():
+            for labels, value in self._watching.readings(name).items():
                 yield Observation(value, dict(zip(each.labels, labels, strict=True)))
 
         make(each.name, [read], each.unit, each.help)

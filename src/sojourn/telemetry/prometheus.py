@@ -15,8 +15,9 @@ except ModuleNotFoundError:
     ) from None
 
 from sojourn.telemetry import measuring
-from sojourn.telemetry.instruments import INSTRUMENTS, Instrument
-from sojourn.telemetry.watched import Watched
+from sojourn.telemetry.instruments import Instrument
+from sojourn.telemetry.sink import Labels
+from sojourn.telemetry.watched import Watched, WatchedBackend
 
 __all__ = ["Prometheus"]
 
@@ -27,7 +28,7 @@ Application = Callable[
 
 
 class Prometheus:
-    """The figures of this process: `Prometheus().watch(sessions)`.
+    """The figures of this process: `Prometheus().watch(sessions)`, and `watch(backend)`.
 
     It knows what happened since then. `app` is an ASGI application that answers a scrape. Keep it from visitors: it
     names no session, and tells how many there are.
@@ -40,32 +41,29 @@ class Prometheus:
         """
         self.registry = registry if registry is not None else CollectorRegistry()
         self.app: Application = make_asgi_app(self.registry)
-        self._watched: list[Watched] = []
+        self._watching = measuring.Watching(self)
         self._made = {each.name: self._make(each) for each in measuring.TOLD}
-        self._children: dict[tuple[str, measuring.Labels], Any] = {}  # to find one of a metric takes a lock
-        self.registry.register(_Readings(self._watched))
+        self._children: dict[tuple[str, Labels], Any] = {}  # to find one of a metric takes a lock
+        self.registry.register(_Readings(self._watching))
 
-    def watch(self, sessions: Watched) -> None:
-        """Count what happens to `sessions` from now on."""
-        self._watched.append(sessions)
-        for each in measuring.TOLD:
-            if each.labels == ("app",):
-                self._child(each, (sessions.app,))  # 0 until it happens: a rate needs something to rise from
-        measuring.watch(sessions, self)
+    def watch(self, watched: Watched | WatchedBackend) -> None:
+        """Count what happens to these sessions, or at this back end, from now on."""
+        for instrument, labels in self._watching.watch(watched):
+            self._child(instrument, labels)  # 0 until it happens: a rate needs something to rise from
 
     def text(self) -> bytes:
         """What a scrape is answered with."""
         return generate_latest(self.registry)
 
-    def add(self, instrument: Instrument, labels: measuring.Labels) -> None:
+    def add(self, instrument: Instrument, labels: Labels) -> None:
         """As `Sink`."""
         self._child(instrument, labels).inc()
 
-    def record(self, instrument: Instrument, labels: measuring.Labels, value: float) -> None:
+    def record(self, instrument: Instrument, labels: Labels, value: float) -> None:
         """As `Sink`."""
         self._child(instrument, labels).observe(value)
 
-    def _child(self, instrument: Instrument, labels: measuring.Labels) -> Any:
+    def _child(self, instrument: Instrument, labels: Labels) -> Any:
         child = self._children.get((instrument.name, labels))
         if child is None:
             child = self._children[instrument.name, labels] = self._made[instrument.name].labels(*labels)
@@ -80,15 +78,14 @@ class Prometheus:
 class _Readings(Collector):
     """What is read when a scrape comes."""
 
-    def __init__(self, watched: list[Watched]) -> None:
-        self._watched = watched
+    def __init__(self, watching: measuring.Watching) -> None:
+        self._watching = watching
 
     def collect(self) -> Iterator[Metric]:
-        for name in measuring.READINGS:
-            instrument = INSTRUMENTS[name]
+        for name, instrument in measuring.READ.items():
             family = CounterMetricFamily if instrument.kind == "counter" else GaugeMetricFamily
             metric = family(instrument.series, instrument.help, labels=instrument.labels)
-            for labels, value in measuring.readings(name, self._watched).items():
+            for labels, value in self._watching.readings(name).items():
                 metric.add_metric(labels, value)
             if metric.samples:
                 yield metric

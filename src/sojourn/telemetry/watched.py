@@ -1,14 +1,14 @@
-"""Watched: what telemetry needs to know of `Sessions`."""
+"""Watched: what telemetry needs to know of `Sessions` and of a `Backend`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sojourn.core.events import Event
 from sojourn.store.base import Store
 
-__all__ = ["Watched"]
+__all__ = ["Watched", "WatchedBackend"]
 
 
 class Watched(Protocol):
@@ -31,4 +31,32 @@ class Watched(Protocol):
 
     def listen(self, listener: Callable[[Event], None]) -> None:
         """Call `listener` with every event from now on."""
+        ...
+
+
+@runtime_checkable
+class WatchedBackend(Protocol):
+    """The sessions of this process at one back end, as `sojourn.outbound.Backend` has them."""
+
+    @property
+    def origin(self) -> str:
+        """The back end, by scheme, host and port."""
+        ...
+
+    @property
+    def sessions(self) -> int:
+        """How many are held from one exchange to the next."""
+        ...
+
+    @property
+    def queued(self) -> int | None:
+        """How many calls wait for room; None: there are no limits."""
+        ...
+
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Call `listener` with every event from now on."""
+        ...
+
+    def observe(self, observer: Callable[[Any], None]) -> None:
+        """Tell `observer` of each call: its `outcome`, its `seconds`, and what it `waited` for."""
         ...

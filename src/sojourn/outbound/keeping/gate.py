@@ -36,6 +36,11 @@ class Gate:
         """Whether somebody waits."""
         return bool(self._queue)
 
+    @property
+    def queued(self) -> int:
+        """How many wait."""
+        return len(self._queue)
+
     def enter(self, patience: float) -> Generator[Wait, None, None]:
         """Have room until `leave`. Raises `BackendBusy` where there is none for `patience` seconds."""
         with self._lock:
@@ -45,7 +50,7 @@ class Gate:
             turn: Future[None] = Future()
             self._queue.append(turn)
         try:
-            yield Wait(turn, patience)
+            yield Wait(turn, patience, self._name)
         except BaseException as error:
             self._withdraw(turn)
             if isinstance(error, TimeoutError):

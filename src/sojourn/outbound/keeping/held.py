@@ -38,6 +38,12 @@ class Held:
             place = self._places[scope, principal] = Place(auth)
             return place, self._places.popitem(last=False)[1] if len(self._places) > self._most else None
 
+    @property
+    def sessions(self) -> int:
+        """How many there are: at a place that nobody has signed in at is none."""
+        with self._lock:
+            return sum(place.value is not None for place in self._places.values())
+
     def spare(self) -> Place | None:
         """A place whose session can be closed for another one, and that is held no longer; None: there is none."""
         with self._lock:

@@ -37,7 +37,7 @@ class Refused(Exception):
 class Attempt:
     """A call in one session, of which each step is seen by that session, and by no other."""
 
-    __slots__ = ("_credentials", "asked", "claim", "doubtful", "place", "rules", "session")
+    __slots__ = ("_credentials", "_since", "asked", "claim", "doubtful", "place", "rules", "session")
 
     def __init__(
         self, place: Place, rules: Rules, session: BackendSession, claim: Claim[BackendSession] | None = None
@@ -52,10 +52,12 @@ class Attempt:
         self.doubtful = False
         """Whether it has signed in by requests of its own, and no answer has shown yet that this came to something."""
         self._credentials: Mapping[str, str] = {}
+        self._since = 0.0
 
     def go(self, call: Call, *, last: bool) -> Steps:
         """The whole of it. Raises `Refused` or `SignInFailed`."""
         if self.claim is not None or self.session.signs_always:
+            self._since = self.rules.clock()
             yield from self._sign_in()
         csrf, token = self.rules.csrf, ""
         if csrf is not None and call.method not in SAFE:
@@ -256,7 +258,8 @@ class Attempt:
         if not self.session.signs_always and len(self.session.jar):
             self._credentials = {}
         self.claim.use(self.session)
-        self.rules.telling.began(self.place, self.session)
+        # By a clock that may be set back meanwhile.
+        self.rules.telling.began(self.place, self.session, max(0.0, self.rules.clock() - self._since))
 
 
 def _whole(_: Response) -> bool:

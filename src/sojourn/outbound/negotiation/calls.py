@@ -133,6 +133,7 @@ def _renewing(call: Call, place: Place, rules: Rules, *, last: bool) -> Steps:
                 return answer
             gone = attempt.session if attempt.session.proven else gone
         except SignInFailed as failure:
+            rules.telling.refused(place, attempt.session)
             attempt.give_up(failure)
             raise
         finally:
