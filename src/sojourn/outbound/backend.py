@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from sojourn.core.events import Listener
 from sojourn.core.lifetime import Clock
 from sojourn.errors import SettingError
-from sojourn.outbound.auth import Auth, Basic
+from sojourn.outbound.auth import Auth, checked_auth
 from sojourn.outbound.closing import Closing
 from sojourn.outbound.csrf import Csrf, Fetched
 from sojourn.outbound.events import BackendEvent
@@ -96,7 +96,7 @@ class Backend:
         """
         origin = _origin(url)
         path = urlsplit(url).path.removeprefix("/")
-        _check(reuse, identity, stateful=stateful)
+        _check(reuse, identity, limits, domains, key, stateful=stateful)
         self._key = key if key is not None else secrets.token_bytes(32)
         self.reuse: Reuse = reuse
         self.held = Held(limits.sessions or _MOST)
@@ -111,7 +111,7 @@ class Backend:
             stateful=stateful,
             sequential=sequential,
             idle=idle,
-            session_cookie=re.compile(session_cookie),
+            session_cookie=_names(session_cookie),
             closing=closing,
             room=None if limits.sessions is None else Gate(limits.sessions, "sessions"),
             spare=self.held.spare,
@@ -122,7 +122,7 @@ class Backend:
         )
         self.lines = Lines()
         self.observers: tuple[Observer, ...] = ()
-        self._auth = Basic(*auth) if isinstance(auth, tuple) else auth
+        self._auth = checked_auth(auth, "Backend(auth)")
         self._identity = identity
 
     def __repr__(self) -> str:
@@ -142,7 +142,7 @@ class Backend:
                 "exchange(user=…) says for whom, with Backend(reuse='user'): give "
                 + ("a user" if user is None else "no user, or that setting")
             )
-        principal = Basic(*auth) if isinstance(auth, tuple) else auth or self._auth
+        principal = checked_auth(auth, "exchange(auth)") or self._auth
         return Exchange(self, Share(), auth=principal, user=user)
 
     def forgetting(self, user: str) -> Generator[Any, Any, None]:
@@ -234,8 +234,10 @@ def _origin(url: str) -> str:
         port = parts.port
     except ValueError:
         parts, port = urlsplit(""), None
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise SettingError("Backend(url): give an address such as https://erp.example.com/api, without user and query")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingError("Backend(url): give an address with its scheme, such as https://erp.example.com/api")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise SettingError("Backend(url): leave out user and query; give auth=(…, …), and the query with each call")
     host = canonical(f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname)
     if host is None:
         raise SettingError(f"Backend(url): {parts.hostname!r} is no name of a host")
@@ -243,7 +245,7 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{host}{'' if usual else f':{port}'}/"
 
 
-def _check(reuse: str, identity: str, *, stateful: bool) -> None:
+def _check(reuse: str, identity: str, limits: object, domains: object, key: object, *, stateful: bool) -> None:
     if reuse not in ("none", "exchange", "flow", "user"):
         raise SettingError(f"Backend(reuse={reuse!r}): give 'none', 'exchange', 'flow' or 'user'")
     if identity not in ("each", "first"):
@@ -252,6 +254,21 @@ def _check(reuse: str, identity: str, *, stateful: bool) -> None:
         raise SettingError(
             f"Backend(stateful=True, reuse={reuse!r}): a state is of one exchange; give reuse='exchange'"
         )
+    if not isinstance(limits, Limits):
+        raise SettingError("Backend(limits=…): give Limits(calls=20), or others of its settings")
+    if not isinstance(domains, Domains | None):
+        raise SettingError("Backend(domains=…): give Domains([(ours, theirs)]), or None")
+    if not isinstance(key, bytes | None):
+        raise SettingError("Backend(key=…): give bytes, the same on each node, or None for a key of this object's own")
+
+
+def _names(session_cookie: str) -> re.Pattern[str]:
+    try:
+        return re.compile(session_cookie)
+    except (TypeError, re.error):
+        raise SettingError(
+            "Backend(session_cookie=…): give a regular expression, such as 'MYSESSION' or '.*SESSION'"
+        ) from None
 
 
 def _pattern(host: str) -> re.Pattern[str]:

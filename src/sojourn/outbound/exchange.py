@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sojourn.errors import ExchangeEnded
-from sojourn.outbound.auth import Auth, Given
+from sojourn.outbound.auth import Auth, Given, checked_auth
 from sojourn.outbound.keeping.place import Place
 from sojourn.outbound.messages import Call, Steps
 from sojourn.outbound.negotiation import close, converse, once, vacate
@@ -49,9 +49,9 @@ class Exchange:
         self._entered: dict[asyncio.AbstractEventLoop | None, list[Any]] = {}
         """The client of each event loop, as often as it was entered; None: of all threads that wait."""
 
-    def signed_in_as(self, auth: Auth) -> Exchange:
+    def signed_in_as(self, auth: Auth | tuple[str, str]) -> Exchange:
         """This exchange for another principal, who has a session of their own in it."""
-        return Exchange(self.backend, self._share, auth=auth, user=self._user)
+        return Exchange(self.backend, self._share, auth=checked_auth(auth, "signed_in_as(auth)"), user=self._user)
 
     def copy(self) -> Exchange:
         """Another exchange, that shares what sessions this one has begun by now; what begins later is each one's own.

@@ -24,7 +24,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Raise `SettingError` for limits that let nothing through."""
         for name, value in (("sessions", self.sessions), ("calls", self.calls)):
-            if value is not None and value < 1:
-                raise SettingError(f"Limits({name}={value!r}): give at least 1, or None for no limit")
-        if self.pace is not None and (self.pace[0] < 1 or self.pace[1] <= 0):
-            raise SettingError(f"Limits(pace={self.pace!r}): give a number of calls and seconds, both above 0")
+            if value is not None and not (isinstance(value, int) and value >= 1):
+                raise SettingError(f"Limits({name}={value!r}): give a whole number from 1 on, or None for no limit")
+        if self.pace is not None and not _is_pace(self.pace):
+            raise SettingError(f"Limits(pace={self.pace!r}): give a number of calls and seconds, as in (50, 1.0)")
+        if not isinstance(self.patience, int | float) or self.patience < 0:
+            raise SettingError(f"Limits(patience={self.patience!r}): give a number of seconds; 0 waits for nobody")
+
+
+def _is_pace(pace: object) -> bool:
+    if not isinstance(pace, tuple) or len(pace) != 2 or not all(isinstance(each, int | float) for each in pace):
+        return False
+    return isinstance(pace[0], int) and pace[0] >= 1 and pace[1] > 0

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from sojourn.core.lifetime import Clock
+from sojourn.errors import SettingError
 from sojourn.outbound.closing import Closing
 from sojourn.outbound.csrf.base import Csrf
 from sojourn.outbound.jar import Jar
@@ -52,6 +53,23 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that a call waits for room."""
     telling: Telling
 
+    def __post_init__(self) -> None:
+        """Raise `SettingError` for what would fail at some call only, or in silence."""
+        for fits, advice in (
+            (_is(self.csrf, "fetch"), "csrf=…): give True for SAP's tokens, or a dialect such as MetaTag('/')"),
+            (_is(self.closing, "request"), "closing=…): give Logout('logout'), LastCall(), or None to let it expire"),
+            (self.lost is None or callable(self.lost), "lost=…): give a function that takes a Response, or None"),
+            (callable(self.clock), "clock=…): give a function that returns seconds since 1970"),
+            (isinstance(self.idle, int | float) and self.idle > 0, "idle=…): give a number of seconds above 0"),
+        ):
+            if not fits:
+                raise SettingError(f"Backend({advice}")
+
     def own(self, url: str) -> bool:
         """Whether it is of the back end itself."""
         return url.startswith(self.origin) or f"{origin(url)}/" == self.origin  # it may name the usual port
+
+
+def _is(given: object, method: str) -> bool:
+    """Whether it is something that has this method, and no class; or nothing."""
+    return given is None or (not isinstance(given, type) and callable(getattr(given, method, None)))

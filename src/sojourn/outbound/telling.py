@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from sojourn.core.events import Listener, Listeners
+from sojourn.core.events import Event, Listener, Listeners
+from sojourn.errors import SettingError
 from sojourn.outbound.events import (
     BackendEvent,
     CallAnswered,
@@ -46,6 +47,9 @@ class Telling:
 
     def listen(self, listener: Listener, *kinds: type[BackendEvent]) -> None:
         """As `Sessions.listen`."""
+        told = all(isinstance(kind, type) and (issubclass(kind, BackendEvent) or kind is Event) for kind in kinds)
+        if not callable(listener) or not told:
+            raise SettingError("backend.listen(…): give what is called with events, then kinds of outbound.events")
         self._listeners.add(listener, kinds)
 
     def sent(

@@ -71,7 +71,7 @@ def test_refused_credentials_are_told_in_a_line(
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (("127.0.0.1:1",), 2, "give an address such as https://"),
+        (("127.0.0.1:1",), 2, "give an address with its scheme"),
         (("http://127.0.0.1:1",), 1, "failed: "),
         (("http://127.0.0.1:1", "http://elsewhere/"), 2, "give a path below the URL"),
         (("http://127.0.0.1:1", "--bearer"), 2, "--bearer: give --user"),

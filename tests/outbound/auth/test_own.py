@@ -49,6 +49,11 @@ def test_what_cannot_be_sent_is_not(value: Any) -> None:
         feed(own(wrong).sign_in(SITE, NOW))
 
 
+def test_a_function_that_yields_nothing_is_told() -> None:
+    with pytest.raises(SignInFailed, match="returned a dict; write a generator function, with `yield`"):
+        feed(own(lambda _url, _now: {"X-Key": "s3cret"}).sign_in(SITE, NOW))
+
+
 def test_what_is_no_headers_is_told() -> None:
     def wrong(url: str, now: float) -> Generator[Request, Response, str]:
         yield from ()

@@ -9,13 +9,14 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 from sojourn.errors import SettingError, SignInFailed
-from sojourn.outbound.auth.base import SigningIn
+from sojourn.outbound.auth.base import Auth, SigningIn
 from sojourn.outbound.auth.proof import Proof, checked_identity
 from sojourn.outbound.visiting.syntax import is_identity, is_token
 
-__all__ = ["Basic", "Bearer", "Given"]
+__all__ = ["Basic", "Bearer", "Given", "checked_auth"]
 
 _BEARER = "Bearer"
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -113,6 +114,18 @@ class Given(Proof):
     def sign_in(self, url: str, now: float) -> SigningIn:  # noqa: ARG002 – the same anywhere, at any time
         yield from ()
         return {"Authorization": self.value}
+
+
+def checked_auth(given: object, where: str) -> Auth | None:
+    """Who signs in: a pair of user and password is `Basic`; None: nobody. Raises `SettingError`.
+
+    `where`: what asks for it, as in `Backend(auth)`.
+    """
+    if isinstance(given, tuple) and len(given) == 2:
+        return Basic(*given)
+    if given is None or (not isinstance(given, type) and callable(getattr(given, "sign_in", None))):
+        return cast("Auth | None", given)
+    raise SettingError(f"{where}: give a pair (user, password), or what signs in, such as Bearer(…) or Form(…)")
 
 
 def _user(credentials: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeAlias
 
 from sojourn.errors import SettingError, SignInFailed
@@ -71,7 +71,12 @@ class SignInWith(Proof):
         return b"own " + self._secret
 
     def sign_in(self, url: str, now: float) -> SigningIn:
-        headers = yield from self._function(url, now)
+        steps = self._function(url, now)
+        if not isinstance(steps, Generator):
+            raise SignInFailed(
+                f"{self!r}: its function returned a {type(steps).__name__}; write a generator function, with `yield`"
+            )
+        headers = yield from steps
         if not isinstance(headers or {}, Mapping):
             raise SignInFailed(
                 f"{self!r}: its function returned a {type(headers).__name__}; return headers, or nothing"
