@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sojourn.outbound.messages import Call, Response
+from sojourn.outbound.messages import Call, Response, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -34,12 +34,13 @@ def redirect(location: str, status: int = 302) -> Answer:
     return Answer(status, (("Location", location),))
 
 
-def feed(steps: Generator[Request, Response, Any], *answers: Answer, asked: list[Request] | None = None) -> Any:
+def feed(steps: Generator[Request | Wait, Any, Any], *answers: Answer, asked: list[Request] | None = None) -> Any:
     """What it returns after exactly these answers; what it asks for is put into `asked`."""
     left = list(answers)
     try:
         request = next(steps)
         while True:
+            assert not isinstance(request, Wait), "nobody else does it"
             if asked is not None:
                 asked.append(request)
             assert left, f"{request} was not expected"

@@ -15,8 +15,10 @@ from tests.outbound.feeding import SITE, Answer, feed, redirect, sent
 
 from sojourn.errors import SettingError, SignInFailed
 from sojourn.outbound.auth import ClientCredentials
+from sojourn.outbound.messages import Wait
 
 if TYPE_CHECKING:
+    from sojourn.outbound.auth import Credentials, SigningIn
     from sojourn.outbound.messages import Request
 
 TOKENS = "https://login.example/oauth2/token"
@@ -92,6 +94,13 @@ def test_a_token_is_used_until_shortly_before_it_expires() -> None:
     assert signed_in(auth, now=NOW + 3570 + 3569) == "Bearer two"
 
 
+def test_one_that_lives_no_longer_than_that_is_used_for_half_of_its_life() -> None:
+    auth = client(leeway=30)
+    signed_in(auth, grant("one", expires_in=20))
+    assert signed_in(auth, now=NOW + 9) == "Bearer one"
+    assert signed_in(auth, grant("two", expires_in=20), now=NOW + 10) == "Bearer two"
+
+
 @pytest.mark.parametrize("seconds", [None, True, -1, "soon", [], "9" * 400])
 def test_a_token_of_which_nothing_is_said_is_used_until_it_is_refused(seconds: object) -> None:
     auth = client()
@@ -99,15 +108,15 @@ def test_a_token_of_which_nothing_is_said_is_used_until_it_is_refused(seconds: o
     assert signed_in(auth, now=NOW + 1e9) == "Bearer one"
 
 
-def test_one_that_is_refused_is_forgotten_and_there_is_but_one_to_forget() -> None:
+def test_one_that_is_refused_is_forgotten_unless_there_is_another_by_now() -> None:
     auth = client()
-    assert not auth.forget()
     signed_in(auth, grant("one", refresh_token="again"))
-    assert auth.forget()
-    assert not auth.forget()
+    assert auth.forget({"Authorization": "Bearer one"})
     asked: list[Request] = []
     assert signed_in(auth, grant("two"), asked=asked) == "Bearer two"
     assert form(asked[0])["grant_type"] == "client_credentials"
+    assert auth.forget({"Authorization": "Bearer one"})
+    assert signed_in(auth) == "Bearer two"
 
 
 def test_a_refresh_token_is_used_and_kept_until_there_is_another() -> None:
@@ -134,25 +143,32 @@ def test_a_refresh_token_that_is_not_good_any_more_costs_one_request() -> None:
 
 def test_threads_see_one_grant_or_another_and_never_a_mix() -> None:
     auth = client(leeway=0)
-    wrong: list[str] = []
+    seen: list[str] = []
 
     def work(name: str) -> None:
         for number in range(300):
-            steps = auth.sign_in(SITE, NOW + number)
-            try:
-                request = next(steps)
-                steps.send(grant(name, expires_in=1).to(request.url))
-            except StopIteration as stop:
-                if stop.value["Authorization"] not in ("Bearer a", "Bearer b"):
-                    wrong.append(stop.value)
-            auth.forget()
+            credentials = threaded(auth.sign_in(SITE, NOW + number), grant(name, expires_in=1))
+            seen.append(credentials["Authorization"])
+            auth.forget(credentials)
 
     threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert not wrong
+    assert len(seen) == 600
+    assert set(seen) <= {"Bearer a", "Bearer b"}
+
+
+def threaded(steps: SigningIn, answer: Answer) -> Credentials:
+    """As a driver does it that waits."""
+    try:
+        step = next(steps)
+        while True:
+            step = steps.send(step.future.result(10) if isinstance(step, Wait) else answer.to(step.url))
+    except StopIteration as stop:
+        credentials: Credentials = stop.value
+        return credentials
 
 
 # --- what is answered --------------------------------------------------------------------------------------------
@@ -207,12 +223,14 @@ def test_a_redirect_is_not_followed() -> None:
         signed_in(client(), redirect("https://evil.example/", 307))
 
 
-def test_a_failure_leaves_what_was_kept_as_it_was() -> None:
+def test_a_failure_leaves_the_next_one_to_try_with_what_there_is() -> None:
     auth = client(leeway=0)
-    signed_in(auth, grant("one", expires_in=10))
+    signed_in(auth, grant("one", expires_in=10, refresh_token="r1"))
     with pytest.raises(SignInFailed):
-        signed_in(auth, Answer(503), now=NOW + 10)
-    assert signed_in(auth, now=NOW + 9) == "Bearer one"
+        signed_in(auth, Answer(503), Answer(503), now=NOW + 10)
+    asked: list[Request] = []
+    assert signed_in(auth, grant("two"), now=NOW + 11, asked=asked) == "Bearer two"
+    assert form(asked[0])["refresh_token"] == "r1"
 
 
 # --- settings ----------------------------------------------------------------------------------------------------

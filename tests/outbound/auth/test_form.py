@@ -318,4 +318,4 @@ def test_two_share_a_session_if_they_fill_in_the_same() -> None:
     assert form() == form(login_page="/login")
     assert len({form(), form("/other"), form(fields={"username": "alice", "password": "other"})}) == 3
     assert repr(form()) == "Form(identity='alice')"
-    assert not form().forget()
+    assert not form().forget({})

@@ -171,7 +171,7 @@ def test_a_401_refuses_and_its_body_is_not_needed(auth: Auth) -> None:
     answers = [Answer(status).to(SITE) for status in (200, 302, 401, 403, 500)]
     assert [answer.status for answer in answers if auth.refuses(answer)] == [401]
     assert not any(auth.reads(answer) for answer in answers)
-    assert not auth.forget()
+    assert not auth.forget({})
 
 
 def test_equal_are_those_of_equal_identity_and_secret() -> None:

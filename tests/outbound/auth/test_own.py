@@ -71,7 +71,7 @@ def test_it_may_say_by_what_it_is_refused() -> None:
     assert auth.reads(Answer().to(SITE))
     assert auth.refuses(Answer(body=b"who?").to(SITE))
     assert not auth.refuses(Answer(401).to(SITE))
-    assert not auth.forget()
+    assert not auth.forget({})
 
 
 def test_two_share_a_session_if_identity_and_secret_are_equal() -> None:

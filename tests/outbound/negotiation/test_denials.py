@@ -9,6 +9,7 @@ from tests.outbound.negotiation.played import ANOTHER, SESSION, Played, backend
 
 from sojourn.errors import SessionLost, SignInFailed
 from sojourn.outbound import Auth, ClientCredentials, Exchange, Limits, Request, Response, SignInWith
+from sojourn.outbound.messages import Wait
 from sojourn.testing import FakeClock
 
 TOKEN = ("X-CSRF-Token", "t1")
@@ -20,6 +21,21 @@ def signed_in(exchange: Exchange) -> None:
     """In a session that is known to be one."""
     Played(exchange).answer(200, SESSION)
     Played(exchange).answer(200)
+
+
+def refuse(calls: list[Played]) -> int:
+    """Answer 401 to all, step by step in turns, until they are over. How often the credentials were tried."""
+    tries = 0
+    while any(call.step for call in calls):
+        for call in calls:
+            if call.step is None or call.waits:
+                continue
+            if isinstance(call.step, Wait):
+                call.go_on()
+                continue
+            tries += call.sent.get("Authorization") is not None
+            call.answer(401)
+    return tries
 
 
 def knocking() -> Auth:
@@ -70,22 +86,70 @@ def test_what_was_denied_a_moment_ago_disturbs_nobody() -> None:
     assert Played(exchange).sent == {"Cookie": "JSESSIONID=two"}
 
 
+def test_calls_that_are_denied_at_the_same_time_each_get_their_own_answer() -> None:
+    exchange = backend().exchange()
+    signed_in(exchange)
+    one, other = Played(exchange, path="admin"), Played(exchange, path="audit")
+    one.answer(401)
+    other.answer(401)
+    assert one.sent["Authorization"] is not None
+    assert other.waits
+    one.answer(401)
+    other.go_on()  # the session may have been lost as well, so it is to be seen
+    other.answer(401)
+    assert other.sent["Authorization"] is not None
+    other.answer(401)
+    assert [each.result and each.result.status for each in (one, other)] == [401, 401]
+    assert Played(exchange).sent == {"Cookie": "JSESSIONID=one"}
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_whoever_may_do_what_it_asks_for_goes_on_meanwhile_in_the_same_session(late: bool) -> None:
+    exchange = backend().exchange()
+    signed_in(exchange)
+    denied = [Played(exchange, path=path) for path in ("admin", "audit", "users")]
+    early = Played(exchange)
+    for call in denied:
+        call.answer(401)
+    if not late:
+        early.answer(200)
+    denied[0].answer(401)
+    allowed = Played(exchange)
+    assert allowed.sent == {"Cookie": "JSESSIONID=one"}
+    refuse(denied)
+    allowed.answer(200)
+    if late:
+        early.answer(200)
+    assert [call.result and call.result.status for call in (*denied, early, allowed)] == [401, 401, 401, 200, 200]
+    assert Played(exchange).sent == {"Cookie": "JSESSIONID=one"}
+
+
+def test_a_session_that_is_lost_while_a_call_is_denied_is_begun_anew_by_the_next_one() -> None:
+    exchange = backend().exchange()
+    signed_in(exchange)
+    denied, allowed = Played(exchange, path="admin"), Played(exchange)
+    denied.answer(401)
+    allowed.answer(401)
+    denied.answer(401)
+    allowed.go_on()
+    allowed.answer(401)
+    allowed.answer(200, ANOTHER)
+    assert denied.result is not None
+    assert allowed.result is not None
+    assert allowed.result.status == 200
+    assert Played(exchange).sent == {"Cookie": "JSESSIONID=two"}
+
+
 def test_a_password_that_was_changed_meanwhile_is_tried_twice_at_most() -> None:
     exchange = backend().exchange()
     signed_in(exchange)
     calls = [Played(exchange, path=f"rows/{n}") for n in range(8)]
-    tries = 0
-    while any(call.step for call in calls):
-        for call in calls:
-            if call.step is None or call.waits:
-                continue
-            if hasattr(call.step, "future"):
-                call.go_on()
-                continue
-            tries += call.sent.get("Authorization") is not None
-            call.answer(401)
-    assert tries == 2
-    assert [type(call.error) for call in calls].count(SignInFailed) == 7
+    assert refuse(calls) == 2
+    assert [call.result and call.result.status for call in calls] == [401] * 8
+    later = Played(exchange)
+    later.answer(401)
+    later.answer(401)
+    assert isinstance(later.error, SignInFailed)
 
 
 def test_a_denial_does_not_make_a_form_be_filled_in_for_each_call() -> None:

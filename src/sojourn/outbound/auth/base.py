@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from sojourn.outbound.messages import Request, Response
+from sojourn.outbound.messages import Request, Response, Wait
 
 __all__ = ["Auth", "Credentials", "SigningIn"]
 
 Credentials: TypeAlias = "Mapping[str, str]"
 """Headers that prove who it is, by name. They go with the first call only, and to the origin of the back end alone."""
 
-SigningIn: TypeAlias = "Generator[Request, Response, Credentials]"
+SigningIn: TypeAlias = "Generator[Request | Wait, Any, Credentials]"
+"""Is sent a `Response` for each `Request`, and nothing for a `Wait`."""
 
 
 class Auth(Protocol):
@@ -30,8 +31,9 @@ class Auth(Protocol):
         """Sign in at the back end at `url`, at `now` (seconds since 1970), before the first call of a session.
 
         Yields the requests that it takes, each of which is sent with the cookies that the ones before it were given,
-        and is sent their answers, redirects among them. Returns what the first call is to carry besides: nothing, where
-        signing in was done by these requests. Raises `SignInFailed`.
+        and is sent their answers, redirects among them; and a `Wait` where another sign-in brings what this one needs.
+        Returns what the first call is to carry besides: nothing, where signing in was done by these requests. Raises
+        `SignInFailed`.
         """
 
     def refuses(self, response: Response) -> bool:
@@ -43,5 +45,5 @@ class Auth(Protocol):
     def reads(self, response: Response) -> bool:
         """Whether only the body of this answer tells."""
 
-    def forget(self) -> bool:
-        """Drop what was kept of an earlier sign-in, as an access token; False where there was nothing."""
+    def forget(self, credentials: Credentials) -> bool:
+        """These were refused: drop them, where they are kept. Whether another sign-in can bring others."""

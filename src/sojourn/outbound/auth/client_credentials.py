@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-import threading
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -14,9 +13,10 @@ from urllib.parse import quote_plus, urlencode
 import msgspec
 
 from sojourn.errors import SettingError, SignInFailed
-from sojourn.outbound.auth.base import SigningIn
+from sojourn.outbound.auth.base import Credentials, SigningIn
 from sojourn.outbound.auth.proof import Proof, checked_identity, secret_of
 from sojourn.outbound.messages import Request, Response
+from sojourn.outbound.once import Claim, Once
 from sojourn.outbound.visiting.addresses import is_address, origin
 from sojourn.outbound.visiting.syntax import is_text, is_token
 
@@ -44,28 +44,26 @@ class _Grant(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return "<Grant>"
 
+    @property
+    def credentials(self) -> Credentials:
+        return {"Authorization": f"Bearer {self.access_token}"}
 
-class _Kept:
-    """What is kept of the last grant. The threads that use it see the whole of one, or none."""
 
-    __slots__ = ("_grant", "_lock")
+class _Kept(Once[_Grant]):
+    """Holds the last grant, or knows who fetches one."""
+
+    __slots__ = ("refresh_token",)
 
     def __init__(self) -> None:
-        self._grant: _Grant | None = None
-        self._lock = threading.Lock()
+        super().__init__()
+        self.refresh_token = ""
+        """What the next one is fetched with, if it can be."""
 
-    def get(self) -> _Grant | None:
-        with self._lock:
-            return self._grant
-
-    def put(self, grant: _Grant) -> None:
-        with self._lock:
-            self._grant = grant
-
-    def drop(self) -> bool:
-        with self._lock:
-            had, self._grant = self._grant is not None, None
-            return had
+    def expire(self, now: float) -> None:
+        """Hold no grant that has expired."""
+        grant = self.value
+        if grant is not None and grant.until is not None and grant.until <= now:
+            self.drop(grant)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -86,7 +84,7 @@ class ClientCredentials(Proof):
     method: Method = field(default="client_secret_basic", kw_only=True)
     """How the client proves itself: in the Authorization header, or in the form, for servers that ask for it there."""
     leeway: float = field(default=30.0, kw_only=True)
-    """Seconds for which a token is to be good when it is used."""
+    """Seconds for which a token is to be good when it is used; half of its life where that is less."""
     _kept: _Kept = field(default_factory=_Kept, init=False)
 
     def __post_init__(self) -> None:
@@ -123,22 +121,40 @@ class ClientCredentials(Proof):
         return secret_of("client", self.token_url, self.client_secret, self.scope, sorted(self.extra.items()))
 
     def sign_in(self, url: str, now: float) -> SigningIn:  # noqa: ARG002 – the token endpoint is another
-        grant = self._kept.get()
-        if grant is None or (grant.until is not None and grant.until <= now):
-            refresh = grant.refresh_token if grant is not None else ""
+        self._kept.expire(now)
+        # What was fetched while this one waited is new enough, however short its life is, or each would fetch its own.
+        grant = yield from self._kept.get()
+        if isinstance(grant, Claim):
+            grant = yield from self._fetched(grant, now)
+        return grant.credentials
+
+    def forget(self, credentials: Credentials) -> bool:
+        grant = self._kept.value
+        if grant is not None and grant.credentials == credentials and self._kept.drop(grant):
+            self._kept.refresh_token = ""
+        return True
+
+    def _fetched(self, claim: Claim[_Grant], now: float) -> Generator[Request, Response, _Grant]:
+        """A grant for all who wait for it. Raises `SignInFailed`, to all of them."""
+        kept = self._kept
+        try:
+            refresh = kept.refresh_token
             grant = (yield from self._refreshed(refresh, now)) if refresh else None
             grant = grant or (yield from self._granted(now))
-            self._kept.put(grant)
-        return {"Authorization": f"Bearer {grant.access_token}"}
+            kept.refresh_token = grant.refresh_token
+            claim.use(grant)
+        except SignInFailed as failure:
+            claim.give_up(failure)
+            raise
+        finally:
+            claim.give_up()
+        return grant
 
-    def forget(self) -> bool:
-        return self._kept.drop()
-
-    def _granted(self, now: float) -> Any:
+    def _granted(self, now: float) -> Generator[Request, Response, _Grant]:
         response = yield self._request({"grant_type": "client_credentials"})
         return self._read(response, now)
 
-    def _refreshed(self, token: str, now: float) -> Any:
+    def _refreshed(self, token: str, now: float) -> Generator[Request, Response, _Grant | None]:
         """What the refresh token brought; None where it is not good any more (RFC 6749 §6)."""
         response = yield self._request({"grant_type": "refresh_token", "refresh_token": token})
         if response.status != 200:
@@ -170,7 +186,7 @@ class ClientCredentials(Proof):
             raise self._failed("gave a token that is no bearer token; ask it for one")
         refresh = answer.get("refresh_token")
         seconds = _seconds(answer.get("expires_in"))
-        until = None if seconds is None else now + seconds - self.leeway
+        until = None if seconds is None else now + max(seconds - self.leeway, seconds / 2)
         return _Grant(token, until, refresh if isinstance(refresh, str) and is_token(refresh) else "")
 
     def _failed(self, what: str) -> SignInFailed:

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import msgspec
 
 from sojourn.errors import SettingError
+from sojourn.outbound.auth.base import Credentials
 from sojourn.outbound.messages import Response
 from sojourn.outbound.visiting.syntax import is_identity
 
@@ -43,7 +44,7 @@ class Proof(ABC):
     def reads(self, response: Response) -> bool:  # noqa: ARG002 – the status tells
         return False
 
-    def forget(self) -> bool:
+    def forget(self, credentials: Credentials) -> bool:  # noqa: ARG002 – always the same
         return False
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sojourn.outbound.auth.base import Auth
 from sojourn.outbound.keeping.gate import Gate
-from sojourn.outbound.keeping.once import Once
 from sojourn.outbound.keeping.session import BackendSession
+from sojourn.outbound.once import Once
 
 __all__ = ["Place"]
 
@@ -24,6 +24,7 @@ class Place(Once[BackendSession]):
         "_sharers",
         "auth",
         "broken",
+        "denials",
         "doubts",
         "ended",
         "told_to_sign_always",
@@ -40,6 +41,8 @@ class Place(Once[BackendSession]):
         """Whether the session of a stateful exchange was lost."""
         self.ended = False
         """Whether its scope has ended, so that no session is held any more."""
+        self.denials = 0
+        """Sign-ins in a row that were refused, though a session had worked: for the call, or for the credentials."""
         self.doubts = 0
         self.told_to_sign_always = False
         """Whether somebody was told that the back end keeps no session."""

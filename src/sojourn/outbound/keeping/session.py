@@ -6,7 +6,7 @@ import secrets
 
 from sojourn.outbound.jar import Jar
 from sojourn.outbound.keeping.gate import Gate
-from sojourn.outbound.keeping.once import Once
+from sojourn.outbound.once import Once
 
 __all__ = ["BackendSession"]
 

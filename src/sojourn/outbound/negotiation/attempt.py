@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Literal, TypeVar
 
-from sojourn.errors import BackendError, SessionLost
+from sojourn.errors import BackendBusy, BackendError, SessionLost, SignInFailed
 from sojourn.outbound.csrf.base import Cookies, Csrf
 from sojourn.outbound.jar import merged
-from sojourn.outbound.keeping.once import Claim
 from sojourn.outbound.keeping.place import Place
 from sojourn.outbound.keeping.session import BackendSession
-from sojourn.outbound.messages import SAFE, Ask, Call, Request, Response, Send, Steps
+from sojourn.outbound.messages import SAFE, Ask, Call, Request, Response, Send, Steps, Wait
+from sojourn.outbound.once import Claim
 from sojourn.outbound.rules import Rules
 
 __all__ = ["Attempt", "Refused"]
+
+REQUESTS = 50
+"""Of its own for one call, at most. A form behind two redirects, that leads to a page behind two more, costs 6, and 4
+more where it was out of date; a token and another one cost 4; all of it three times, where sessions are lost: 42."""
 
 T = TypeVar("T")
 
@@ -37,7 +41,7 @@ class Refused(Exception):
 class Attempt:
     """A call in one session, of which each step is seen by that session, and by no other."""
 
-    __slots__ = ("_credentials", "_since", "asked", "claim", "doubtful", "place", "rules", "session")
+    __slots__ = ("_credentials", "_since", "asked", "claim", "doubtful", "place", "requests", "rules", "session")
 
     def __init__(
         self, place: Place, rules: Rules, session: BackendSession, claim: Claim[BackendSession] | None = None
@@ -48,9 +52,11 @@ class Attempt:
         self.rules = rules
         self.claim = claim
         self.asked = False
-        """Whether it took requests to have credentials, which so are new."""
+        """Whether it took requests to have credentials, its own or those of another call, so that they are new."""
         self.doubtful = False
         """Whether it has signed in by requests of its own, and no answer has shown yet that this came to something."""
+        self.requests = 0
+        """How many of its own the call has cost until now."""
         self._credentials: Mapping[str, str] = {}
         self._since = 0.0
 
@@ -103,10 +109,15 @@ class Attempt:
         if self.claim is not None and self.claim.give_up(failure):
             self.session.leave()
 
+    def drop_credentials(self) -> bool:
+        """They were refused. Whether they were kept from before, and others can be had."""
+        auth = self.place.auth
+        return auth is not None and not self.asked and auth.forget(self._credentials)
+
     def put_back(self, session: BackendSession) -> None:
-        """`session` is there again, which was taken for lost: nobody has signed in after it. It is to prove itself."""
+        """`session` is there again, which was taken for lost: nobody has signed in after it."""
         if self.claim is not None and not self.claim.settled.done():
-            session.proven = False
+            self.place.denials += 1
             session.take_over(self.session)
             self.claim.use(session)
 
@@ -180,13 +191,17 @@ class Attempt:
         return token or ""
 
     def _play(
-        self, steps: Generator[Request, Response, T], headers: Mapping[str, str], *, refusable: bool = False
+        self, steps: Generator[Request | Wait, Any, T], headers: Mapping[str, str], *, refusable: bool = False
     ) -> Generator[Any, Any, T]:
         """Ask what is asked for, with these headers. `refusable`: raise `Refused` where nobody is signed in."""
         try:
             request = next(steps)
             while True:
                 self.asked = self.asked or not refusable
+                if isinstance(request, Wait):
+                    yield from self._wait(request)
+                    request = next(steps)
+                    continue
                 answer = yield from self._ask(request.set(headers))
                 if refusable and self.place.auth is not None and self.place.auth.refuses(answer):
                     raise Refused(signed=bool(headers))
@@ -199,7 +214,21 @@ class Attempt:
         finally:
             steps.close()
 
+    def _wait(self, step: Wait) -> Generator[Any, Any, None]:
+        try:
+            yield Wait(step.future, self.rules.patience)
+        except TimeoutError:
+            raise BackendBusy(
+                f"{self.rules.origin}: another call has not had the credentials of {self.place.identity!r} within "
+                f"{self.rules.patience:g} s; this one was not sent"
+            ) from None
+
     def _ask(self, request: Request) -> Generator[Any, Any, Response]:
+        if self.requests == REQUESTS:
+            raise SignInFailed(
+                f"{self.rules.origin} asks for more than {REQUESTS} requests before a call; see where it redirects to"
+            )
+        self.requests += 1
         ours = self.rules.own(request.url) or self.rules.shares(request.url)
         if ours and (cookie := self.session.jar.header(request.url, now=self.session.used_at)):
             request = request.set({"Cookie": cookie})
@@ -245,6 +274,7 @@ class Attempt:
     def _known(self, *, signed: bool) -> None:
         """The back end has answered somebody whom it knows; `signed`: by the credentials."""
         self.doubtful = False
+        self.place.denials = 0
         if not signed:
             self.session.proven = True
             self.place.doubts = 0

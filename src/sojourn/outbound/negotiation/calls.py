@@ -24,16 +24,17 @@ from typing import Any
 
 from sojourn.errors import BackendBusy, ExchangeEnded, SessionLost, SignInFailed
 from sojourn.outbound.keeping.gate import Gate
-from sojourn.outbound.keeping.once import Claim
 from sojourn.outbound.keeping.place import Place
 from sojourn.outbound.keeping.session import BackendSession
 from sojourn.outbound.messages import IDEMPOTENT, Call, Response, Send, Steps, shown
 from sojourn.outbound.negotiation.attempt import Attempt, Refused
+from sojourn.outbound.once import Claim
 from sojourn.outbound.rules import Rules
 
 __all__ = ["close", "converse", "once", "vacate"]
 
 RENEWALS = 2  # of one call: the second is for a session that was lost while this call waited to go on with it
+DENIALS = 2  # sign-ins in a row that are taken for denials of their calls; after many more, users are locked out
 
 
 def converse(call: Call, place: Place, rules: Rules, *, last: bool = False) -> Steps:
@@ -123,11 +124,14 @@ def _elsewhere(call: Call, place: Place, rules: Rules) -> Steps:
 
 def _renewing(call: Call, place: Place, rules: Rules, *, last: bool) -> Steps:
     gone: BackendSession | None = None
+    requests = 0
     for left in reversed(range(RENEWALS + 1)):
         attempt, entered = yield from _admitted(place, rules)
         try:
+            attempt.requests = requests
             return (yield from attempt.go(call, last=last))
         except Refused as refused:
+            requests = attempt.requests
             answer = _answer(call, attempt, refused, gone, left)
             if answer is not None:
                 return answer
@@ -214,22 +218,19 @@ def _answer(call: Call, attempt: Attempt, refused: Refused, gone: BackendSession
     place, rules, key = attempt.place, attempt.rules, (call.method, shown(call.url))
     if refused.answer is not None and not refused.signed and place.denies(key, rules.clock()):
         return refused.answer
-    if refused.signed and _has_others(attempt) and (refused.answer is None or call.replayable):
+    repeatable = refused.answer is None or call.replayable
+    if refused.signed and attempt.drop_credentials() and left and repeatable:
         return None
-    if gone is None or not gone.proven or (left and not refused.signed):
+    tried = place.denials >= DENIALS
+    if gone is None or (tried if refused.signed else left and not tried):
         _give_way(call, attempt, refused, left)
         return None
-    place.deny(key, rules.clock())
+    if refused.signed or not tried:
+        place.deny(key, rules.clock())
     attempt.put_back(gone)
     if refused.answer is None:
         raise SignInFailed(f"{rules.origin} refuses {place.identity!r} the token for {call!r}; it was not sent")
     return refused.answer
-
-
-def _has_others(attempt: Attempt) -> bool:
-    """Whether the credentials were kept from before, and others can be had."""
-    auth = attempt.place.auth
-    return auth is not None and auth.forget() and not attempt.asked
 
 
 def _give_way(call: Call, attempt: Attempt, refused: Refused, left: int) -> None:

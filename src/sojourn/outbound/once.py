@@ -42,7 +42,7 @@ class Once(Generic[T]):
                 claim = self._claim
             yield Wait(claim.settled, patience)
             if claim.failure is not None:
-                raise type(claim.failure)(*claim.failure.args)
+                raise _another(claim.failure) from claim.failure
 
     def drop(self, value: T) -> bool:
         """Hold that value no longer; False where it is another one by now."""
@@ -82,3 +82,14 @@ class Claim(Generic[T]):
             self.failure = failure
         self.settled.set_result(None)
         return True
+
+
+def _another(failure: BackendError) -> BackendError:
+    """The same once more: one that were raised in many threads and tasks would show the way of each in all of them.
+
+    Not by its class, whose `__init__` may take something else than the message.
+    """
+    another: BackendError = type(failure).__new__(type(failure), *failure.args)
+    another.__dict__.update(failure.__dict__)
+    another.__dict__.pop("__notes__", None)  # of the other call
+    return another
