@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -135,6 +136,24 @@ async def test_what_is_lost_is_told(fake: FakeBackend, erp: Backend, prometheus:
     assert value(prometheus, "forgotten_total", outcome="lost") == 1
     assert value(prometheus, "duration_seconds_count", outcome="lost") == 1
     await erp.aclose()
+
+
+def test_each_call_of_many_threads_is_counted_once(fake: FakeBackend, prometheus: Prometheus) -> None:
+    backend = Backend(fake.url, reuse="exchange", auth=Basic("alice", fake.password_of("alice")), sequential=True)
+    prometheus.watch(backend)
+    exchange = backend.exchange()
+
+    def work(_: int) -> None:
+        with exchange.requests() as http:
+            for _ in range(10):
+                assert http.get("rows").status_code == 200
+
+    with exchange.requests(), ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(8)))
+    counts = fake.counts()
+    assert value(prometheus, "duration_seconds_count", outcome="answered") == sum(counts.by_user.values()) == 80
+    assert value(prometheus, "begun_total") == counts.sign_ins == 1
+    assert value(prometheus, "waiting_seconds_count", reason="sequential") > 0
 
 
 def test_a_form_that_refuses_the_password_is_told(fake: FakeBackend, prometheus: Prometheus) -> None:
