@@ -17,6 +17,7 @@ __all__ = [
     "SignedIn",
     "SignsInEachTime",
     "TokenFetched",
+    "TokenMissing",
 ]
 
 
@@ -40,6 +41,10 @@ class CredentialsRefused(BackendEvent, frozen=True):
 
 class TokenFetched(BackendEvent, frozen=True):
     """A token against CSRF was fetched; it is the session's."""
+
+
+class TokenMissing(BackendEvent, frozen=True):
+    """The back end gave no token against CSRF, so calls go without: it has another dialect, or tells it elsewhere."""
 
 
 class SessionForgotten(BackendEvent, frozen=True):

@@ -22,6 +22,7 @@ from sojourn.outbound.events import (
     SignedIn,
     SignsInEachTime,
     TokenFetched,
+    TokenMissing,
 )
 from sojourn.outbound.keeping.place import Place
 from sojourn.outbound.keeping.session import BackendSession
@@ -80,9 +81,12 @@ class Telling:
         """A session was signed in, which took so long."""
         self._tell(SignedIn, place, session, seconds=seconds)
 
-    def fetched(self, place: Place, session: BackendSession) -> None:
-        """It has a token."""
-        self._tell(TokenFetched, place, session)
+    def fetched(self, place: Place, session: BackendSession, token: str | None) -> None:
+        """It has a token; None: it was asked for, and not given."""
+        if token:
+            self._tell(TokenFetched, place, session)
+        else:
+            self._tell(TokenMissing, place, session, level=logging.WARNING)
 
     def forgotten(self, place: Place, session: BackendSession, *, again: bool) -> None:
         """The back end has forgotten it. `again`: the call is sent once more."""

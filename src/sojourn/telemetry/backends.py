@@ -22,6 +22,7 @@ COUNTED: dict[str, tuple[str, Callable[[Any], Labels]]] = {
     "SignedIn": ("backend.begun", lambda _: ()),
     "CredentialsRefused": ("backend.refused", lambda _: ()),
     "TokenFetched": ("backend.tokens", lambda _: ()),
+    "TokenMissing": ("backend.tokenless", lambda _: ()),
     "SessionForgotten": ("backend.forgotten", lambda event: ("repeated" if event.again else "lost",)),
     "SessionClosed": ("backend.closed", lambda event: (event.told,)),
     "SignsInEachTime": ("backend.unkept", lambda _: ()),

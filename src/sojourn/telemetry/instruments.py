@@ -117,6 +117,7 @@ INSTRUMENTS: dict[str, Instrument] = {
         _histogram("backend.signing_in", "s", "How long it took until they had begun.", (), _CALLS),
         _counter("backend.refused", "sign_in", "Sign-ins that were refused, or came to no session."),
         _counter("backend.tokens", "token", "Tokens against forged requests that were fetched."),
+        _counter("backend.tokenless", "token", "Tokens against forged requests that were asked for and not given."),
         _counter("backend.forgotten", "call", "Calls that found their session forgotten by the back end.", "outcome"),
         _counter("backend.closed", "session", "Sessions whose scope has ended.", "outcome"),
         _counter("backend.unkept", "sign_in", "Sign-ins after which the back end knows nobody by a cookie."),

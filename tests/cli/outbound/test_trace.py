@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.served import run
@@ -21,7 +22,7 @@ def fake() -> Iterator[FakeBackend]:
 
 @pytest.fixture(autouse=True)
 def _anew(fake: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake.reset()
+    fake.reset(Behaviour(csrf="fetch"))
     monkeypatch.setenv("SOJOURN_OUTBOUND_PASSWORD", fake.password_of("alice"))
     monkeypatch.setenv("SOJOURN_OUTBOUND_KEY", "of this installation")
 
@@ -48,6 +49,22 @@ def test_a_token_is_fetched_before_what_changes_something_and_the_session_is_clo
     assert (fake.counts().sessions_live, fake.counts().orders) == (0, 2)
 
 
+@pytest.mark.parametrize(
+    ("dialect", "asked_for"), [("fetch", "fetch"), ("django", "django"), ("xsrf", "double-submit"), ("meta", "meta")]
+)
+def test_each_dialect_of_tokens_is_spoken(dialect: str, asked_for: Any, fake: FakeBackend, tmp_path: Path) -> None:
+    fake.reset(Behaviour(csrf=asked_for))
+    ended = run("outbound", "trace", fake.url, "POST orders", "--user", "alice", "--csrf", dialect, cwd=tmp_path)
+    assert (ended.returncode, ended.stderr, fake.counts().orders) == (0, "", 1)
+
+
+def test_a_token_that_is_not_given_is_not_said_to_be_there(fake: FakeBackend, tmp_path: Path) -> None:
+    ended = run("outbound", "trace", fake.url, "POST orders", "--user", "alice", "--csrf", "django", cwd=tmp_path)
+    assert "has a token" not in ended.stdout
+    assert "was given no token" in ended.stdout
+    assert fake.counts().orders == 0
+
+
 def test_nothing_secret_is_shown_and_equal_hashes_mean_equal_cookies(fake: FakeBackend, tmp_path: Path) -> None:
     ended = run("outbound", "trace", fake.url, "me", "me", "--user", "alice", "--json", cwd=tmp_path)
     told = [json.loads(line) for line in ended.stdout.splitlines()]
@@ -72,7 +89,7 @@ def test_refused_credentials_are_told_in_a_line(
     ("arguments", "status", "said"),
     [
         (("127.0.0.1:1",), 2, "give an address with its scheme"),
-        (("http://127.0.0.1:1",), 1, "failed: "),
+        (("http://127.0.0.1:1",), 1, "GET failed: no answer from http://127.0.0.1:1/: "),
         (("http://127.0.0.1:1", "http://elsewhere/"), 2, "give a path below the URL"),
         (("http://127.0.0.1:1", "--bearer"), 2, "--bearer: give --user"),
     ],

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from tests.outbound.negotiation.played import ANOTHER, SESSION, Played, backend
 
+from sojourn.core.events import Event
 from sojourn.errors import SessionLost, SignInFailed
 from sojourn.outbound import Exchange
 
@@ -44,6 +45,17 @@ def test_a_token_is_fetched_once_for_all_who_wait_for_it(exchange: Exchange) -> 
     first.answer(200, TOKEN)
     second.go_on()
     assert (first.sent, second.sent) == ({"Cookie": "JSESSIONID=one", "X-CSRF-Token": "t1"},) * 2
+
+
+def test_a_token_that_is_not_given_is_told_of_and_the_call_goes_without() -> None:
+    told: list[Event] = []
+    erp = backend(csrf=True)
+    erp.listen(told.append)
+    call = Played(erp.exchange(), "POST", "orders")
+    call.answer(200, SESSION)  # to HEAD
+    call.answer(200)  # to GET
+    assert call.sent == {"Cookie": "JSESSIONID=one"}
+    assert [type(event).__name__ for event in told] == ["TokenMissing", "SignedIn"]
 
 
 def test_who_fetches_it_and_goes_away_leaves_that_to_the_next(exchange: Exchange) -> None:

@@ -27,7 +27,12 @@ def outbound() -> None:
 @click.option(
     "--bearer", is_flag=True, help="The password is a bearer token, and the user a name for it.", show_default=False
 )
-@click.option("--csrf", type=click.Choice(list(DIALECTS)), help="The dialect of its tokens.", show_default="none")
+@click.option(
+    "--csrf",
+    type=click.Choice(list(DIALECTS)),
+    help="The dialect of its tokens; the page that has them is URL.",
+    show_default="none",
+)
 @click.option("--reuse", type=click.Choice(["none", "exchange"]), default="exchange", help="What shares a session.")
 @click.option("--logout", metavar="PATH", help="What closes a session.", show_default="it is left to expire")
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=30.0, help="Seconds for each call.")

@@ -20,12 +20,13 @@ from sojourn.outbound.csrf import Csrf
 
 __all__ = ["DIALECTS", "trace"]
 
-DIALECTS: dict[str, Callable[[], Csrf]] = {
-    "fetch": Fetched,
-    "django": lambda: DoubleSubmit("csrftoken", "X-CSRFToken"),
-    "xsrf": lambda: DoubleSubmit("XSRF-TOKEN", "X-XSRF-TOKEN"),
-    "meta": lambda: MetaTag(""),
+DIALECTS: dict[str, Callable[[str], Csrf]] = {
+    "fetch": lambda _: Fetched(),
+    "django": lambda page: DoubleSubmit("csrftoken", "X-CSRFToken", page=page),
+    "xsrf": lambda page: DoubleSubmit("XSRF-TOKEN", "X-XSRF-TOKEN", page=page),
+    "meta": MetaTag,
 }
+"""By the path of a page that has the token."""
 
 
 def trace(
@@ -50,7 +51,7 @@ def trace(
             url,
             reuse=reuse,
             auth=_auth(user, password, bearer=bearer),
-            csrf=DIALECTS[csrf]() if csrf is not None else False,
+            csrf=DIALECTS[csrf](urlsplit(url).path or "/") if csrf is not None else False,
             closing=None if logout is None else Logout(logout),
             key=os.environb.get(b"SOJOURN_OUTBOUND_KEY"),
         )
@@ -72,7 +73,7 @@ def trace(
                 client.request(method, path)
             except failures as error:
                 failed = True
-                show.failed(f"{method} {path}", error)
+                show.failed(f"{method} {path}".strip(), _said(error, backend.rules.origin))
     show.summed_up()
     return 1 if failed else 0
 
@@ -102,9 +103,9 @@ class _Json:
     def __call__(self, event: Event) -> None:
         self._print({"event": type(event).__name__, **msgspec.structs.asdict(event)})
 
-    def failed(self, call: str, error: Exception) -> None:
+    def failed(self, call: str, error: str) -> None:
         """A call came to nothing."""
-        self._print({"event": "CallFailed", "call": call, "error": _said(error)})
+        self._print({"event": "CallFailed", "call": call, "error": error})
 
     def summed_up(self) -> None:
         """Nothing follows."""
@@ -143,12 +144,14 @@ class _Text:
                 click.echo(f"       session {event.ref} {how}")
             case events.SignsInEachTime():
                 click.echo("       the back end keeps no session: credentials go with each call")
-            case events.TokenFetched():
-                click.echo(f"       session {event.ref} has a token")
+            case events.TokenFetched() | events.TokenMissing():
+                fetched = isinstance(event, events.TokenFetched)
+                given = "has a token" if fetched else "was given no token: is it another --csrf, or another page?"
+                click.echo(f"       session {event.ref} {given}")
 
-    def failed(self, call: str, error: Exception) -> None:
+    def failed(self, call: str, error: str) -> None:
         """A call came to nothing."""
-        click.echo(f"       {call.strip()} failed: {_said(error)}", err=True)
+        click.echo(f"       {call} failed: {error}", err=True)
 
     def summed_up(self) -> None:
         """What it comes to."""
@@ -159,8 +162,9 @@ def _shown(cookies: Sequence[tuple[str, str]]) -> list[str]:
     return [f"{name or '(no name)'} {f'#{digest[:8]}' if digest else '(empty)'}" for name, digest in cookies]
 
 
-def _said(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+def _said(error: Exception, origin: str) -> str:
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return said if isinstance(error, BackendError) else f"no answer from {origin}: {said}"
 
 
 def _count(number: int, what: str) -> str:

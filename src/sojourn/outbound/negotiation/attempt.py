@@ -185,7 +185,7 @@ class Attempt:
             got.use(token or "")
         finally:
             got.give_up()
-        self.rules.telling.fetched(self.place, self.session)
+        self.rules.telling.fetched(self.place, self.session, token)
         if len(self.session.jar):
             self._begin()
         return token or ""
