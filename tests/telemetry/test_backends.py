@@ -241,7 +241,7 @@ async def test_opentelemetry_is_told_the_same(fake: FakeBackend, erp: Backend, p
 
 def test_every_event_but_details_is_counted() -> None:
     kinds = {name for name in events.__all__ if not issubclass(getattr(events, name), Detail)}
-    assert kinds == {*COUNTED, "BackendEvent"}
+    assert kinds <= {*COUNTED, "BackendEvent"}
 
 
 def test_the_table_has_nothing_that_is_never_told() -> None:

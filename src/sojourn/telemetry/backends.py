@@ -27,6 +27,7 @@ COUNTED: dict[str, tuple[str, Callable[[Any], Labels]]] = {
     "SessionClosed": ("backend.closed", lambda event: (event.told,)),
     "SignsInEachTime": ("backend.unkept", lambda _: ()),
     "PrincipalIgnored": ("backend.ignored", lambda _: ()),
+    "StoreAway": ("backend.store_away", lambda _: ()),
 }
 """Events by their names in the log: what counts them, and its labels but the first."""
 

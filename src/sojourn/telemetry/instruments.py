@@ -122,6 +122,7 @@ INSTRUMENTS: dict[str, Instrument] = {
         _counter("backend.closed", "session", "Sessions whose scope has ended.", "outcome"),
         _counter("backend.unkept", "sign_in", "Sign-ins after which the back end knows nobody by a cookie."),
         _counter("backend.ignored", "call", "Calls in the session of another principal."),
+        _counter("backend.store_away", "break", "How often the store of shared sessions went away."),
     )
 }
 """By their names without `sojourn.`."""
