@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
+import ssl
 import time
 from collections.abc import Callable, Generator, Iterable
 from functools import partial
@@ -18,6 +19,7 @@ from sojourn.errors import SettingError
 from sojourn.outbound.auth import Auth, checked_auth
 from sojourn.outbound.closing import Closing
 from sojourn.outbound.csrf import Csrf, Fetched
+from sojourn.outbound.drivers.way import way
 from sojourn.outbound.events import BackendEvent
 from sojourn.outbound.exchange import Exchange, Share
 from sojourn.outbound.jar import Domains, Jar
@@ -46,6 +48,8 @@ SESSION_COOKIE = (
 
 _MOST = 10_000  # sessions held, where nothing else is said: some 2 KB each
 
+_AT_ONCE = 20  # sign-outs at the end: as many connections as httpx2 keeps
+
 _NO_LIMITS = Limits()
 
 
@@ -73,6 +77,8 @@ class Backend:
         hosts: Iterable[str] = (),
         domains: Domains | None = None,
         session_cookie: str = SESSION_COOKIE,
+        tls: ssl.SSLContext | None = None,
+        proxy: str | None = None,
         key: bytes | None = None,
         clock: Clock = time.time,
     ) -> None:
@@ -89,12 +95,15 @@ class Backend:
         expire. `idle`: seconds without a call after which a session is not tried any more. `hosts`: others that its
         cookies are for, as "*.example.org". `domains`: what domains of cookies are called on our side.
         `session_cookie`: the names of cookies that name a session, as a regular expression: where they are replaced, a
-        stateful exchange is lost. `key`: of this installation, secret: by it logs show hashes of cookies that are the
-        same on each node and tell nothing; None: one that is this object's own. `clock`: seconds since 1970.
+        stateful exchange is lost. `tls`: whom to trust, and which certificate to show; None: as each client library
+        does by itself. `proxy`: by which all of it goes, as http://user:password@proxy.example:3128; None: by none,
+        whatever the environment says. `key`: of this installation, secret: by it logs show hashes of cookies that are
+        the same on each node and tell nothing; None: one that is this object's own. `clock`: seconds since 1970.
 
         Raises `SettingError` for what cannot work.
         """
         origin = _origin(url)
+        self.way = way(origin, tls, proxy)
         path = urlsplit(url).path.removeprefix("/")
         _check(reuse, identity, limits, domains, key, stateful=stateful)
         self._key = key if key is not None else secrets.token_bytes(32)
@@ -120,7 +129,8 @@ class Backend:
             patience=limits.patience,
             telling=Telling(origin, self._key),
         )
-        self.lines = Lines()
+        self.lines = Lines(self.way)
+        self._at_once = min(_AT_ONCE, limits.calls or _AT_ONCE)
         self.observers: tuple[Observer, ...] = ()
         self._auth = checked_auth(auth, "Backend(auth)")
         self._identity = identity
@@ -208,14 +218,15 @@ class Backend:
     async def aclose(self) -> None:
         """Close the sessions that are held, and the connections of this event loop and of clients that wait."""
         try:
-            await self.lines.do_async(self._ending())
+            await self._end()
         finally:
             await self.lines.aclose()
 
     def close(self) -> None:
         """Close the sessions that are held, and the connections of clients that wait."""
         try:
-            self.lines.do(self._ending())
+            if len(self.held):
+                self.lines.do(self._ending())
         finally:
             self.lines.close()
 
@@ -225,6 +236,12 @@ class Backend:
 
     def _ending(self) -> Generator[Any, Any, None]:
         yield from close(self.held.take(), self.rules)
+
+    async def _end(self) -> None:
+        """As `_ending`, several at once."""
+        if places := self.held.take():
+            parts = (places[first :: self._at_once] for first in range(min(self._at_once, len(places))))
+            await self.lines.do_async(*(close(part, self.rules) for part in parts))
 
 
 def _origin(url: str) -> str:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Generator
-from typing import Any, Protocol, TypeVar
+import inspect
+import time
+from collections.abc import AsyncGenerator, Generator, Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
-from sojourn.outbound.driving import Asks, AsksAsync, drive, drive_async
+from sojourn.outbound.drivers.way import Way
+from sojourn.outbound.driving import PATIENCE, Asks, AsksAsync, drive, drive_async
+from sojourn.outbound.messages import Request, Response
 
 __all__ = ["AsyncLine", "Line", "Lines"]
+
+Doing: TypeAlias = Generator[Any, Any, None]
 
 
 class AsyncLine(AsksAsync, Protocol):
     """What a client of one event loop sends by."""
+
+    def __init__(self, way: Way) -> None:
+        """Go that way."""
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -22,6 +31,9 @@ class AsyncLine(AsksAsync, Protocol):
 
 class Line(Asks, Protocol):
     """What a client sends by that waits."""
+
+    def __init__(self, way: Way) -> None:
+        """Go that way."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -34,11 +46,14 @@ S = TypeVar("S", bound=Line)
 class Lines:
     """Keeps lines while it is to; else each client has one of its own."""
 
-    def __init__(self) -> None:
-        """None is kept."""
+    def __init__(self, way: Way) -> None:
+        """None is kept. `way`: the way that they go."""
+        self._way = way
         self._kept = False
         self._async: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[type[Any], Any]] = WeakKeyDictionary()
         self._sync: dict[type[Any], Any] = {}
+        self._last_async: type[AsyncLine] | None = None
+        self._last: type[Line] | None = None
 
     def keep(self) -> None:
         """From now on, until they are closed."""
@@ -46,36 +61,70 @@ class Lines:
 
     def open_async(self, kind: type[A]) -> tuple[A, bool]:
         """One for a client in this event loop; and whether it is the client's own, who closes it then."""
+        self._last_async = kind
         if not self._kept:
-            return kind(), True
+            return kind(self._way), True
         lines = self._async.setdefault(asyncio.get_running_loop(), {})
-        return lines.get(kind) or lines.setdefault(kind, kind()), False
+        return lines.get(kind) or lines.setdefault(kind, kind(self._way)), False
 
     def open(self, kind: type[S]) -> tuple[S, bool]:
         """As `open_async`, for a client that waits."""
+        self._last = kind
         if not self._kept:
-            return kind(), True
-        return self._sync.get(kind) or self._sync.setdefault(kind, kind()), False
+            return kind(self._way), True
+        return self._sync.get(kind) or self._sync.setdefault(kind, kind(self._way)), False
 
-    async def do_async(self, steps: Generator[Any, Any, None]) -> None:
-        """Do these steps by a line that is kept in this event loop, or else by one of httpx2's."""
+    async def do_async(self, *each: Doing) -> None:
+        """Do the steps of each, all at the same time; whatever interrupts that, each has ended.
+
+        By a line that is kept in this event loop, or else by one as the last client's, or of httpx2's. What is asked
+        for is to be answered within `PATIENCE`, all together.
+        """
+        try:
+            async with self._line_async() as line, asyncio.TaskGroup() as tasks:
+                hands = _HurriedAsync(line)
+                for steps in each:
+                    tasks.create_task(drive_async(steps, hands))
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+        finally:
+            _end(each)
+
+    def do(self, *each: Doing) -> None:
+        """As `do_async`, in this thread, one after another."""
+        try:
+            with self._line() as line:
+                hands = _Hurried(line)
+                for steps in each:
+                    drive(steps, hands)
+        finally:
+            _end(each)
+
+    @contextlib.asynccontextmanager
+    async def _line_async(self) -> AsyncGenerator[AsyncLine, None]:
         for line in self._async.get(asyncio.get_running_loop(), {}).values():
-            await drive_async(steps, line)
+            yield line
             return
-        from sojourn.outbound.drivers.httpx2 import AsyncConnections
+        kind = self._last_async
+        if kind is None:
+            from sojourn.outbound.drivers.httpx2 import AsyncConnections
 
-        async with contextlib.aclosing(AsyncConnections()) as own:
-            await drive_async(steps, own)
+            kind = AsyncConnections
+        async with contextlib.aclosing(kind(self._way)) as own:
+            yield own
 
-    def do(self, steps: Generator[Any, Any, None]) -> None:
-        """As `do_async`, in this thread."""
+    @contextlib.contextmanager
+    def _line(self) -> Generator[Line, None, None]:
         for line in self._sync.values():
-            drive(steps, line)
+            yield line
             return
-        from sojourn.outbound.drivers.httpx2 import Connections
+        kind = self._last
+        if kind is None:
+            from sojourn.outbound.drivers.httpx2 import Connections
 
-        with contextlib.closing(Connections()) as own:
-            drive(steps, own)
+            kind = Connections
+        with contextlib.closing(kind(self._way)) as own:
+            yield own
 
     async def aclose(self) -> None:
         """Keep none any more: close those of this event loop, and those of clients that wait."""
@@ -89,3 +138,43 @@ class Lines:
         lines, self._sync = self._sync, {}
         for line in lines.values():
             line.close()
+
+
+class _HurriedAsync:
+    """Asks by a line while there is time: an end is not to wait for a back end that does not answer."""
+
+    def __init__(self, line: AsyncLine) -> None:
+        self._line = line
+        self._until = time.monotonic() + PATIENCE
+
+    async def ask(self, request: Request) -> Response:
+        async with asyncio.timeout(_left(self._until)):
+            return await self._line.ask(request)
+
+
+class _Hurried:
+    """As `_HurriedAsync`. What has been begun takes its time."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._until = time.monotonic() + PATIENCE
+
+    def ask(self, request: Request) -> Response:
+        _left(self._until)
+        return self._line.ask(request)
+
+
+def _left(until: float) -> float:
+    seconds = until - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds
+
+
+def _end(each: Sequence[Doing]) -> None:
+    """Have those come to their ends that were not begun, too."""
+    for steps in each:
+        if inspect.getgeneratorstate(steps) == inspect.GEN_CREATED:
+            with contextlib.suppress(StopIteration):
+                next(steps)
+        steps.close()

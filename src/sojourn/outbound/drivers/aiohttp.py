@@ -8,6 +8,8 @@ from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
 
 from sojourn.errors import SettingError
+from sojourn.outbound.drivers.reading import PIECE, Reading
+from sojourn.outbound.drivers.way import Proxy, Way
 from sojourn.outbound.driving import PATIENCE, drive_async
 from sojourn.outbound.messages import Call, Fields, Request, Response, Send
 
@@ -16,6 +18,7 @@ try:
     from aiohttp import payload
     from aiohttp.base_protocol import BaseProtocol
     from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
+    from yarl import URL
 except ModuleNotFoundError:
     raise SettingError("this exchange needs aiohttp: pip install aiohttp") from None
 
@@ -29,38 +32,53 @@ if TYPE_CHECKING:
 __all__ = ["Connections", "Connector", "session"]
 
 _OF_CALL = aiohttp.ClientTimeout()  # what a call asks for on the way is within the time of that call
+_AUTHORIZATION = "Proxy-Authorization"
 _ENCODING, _ERRORS = "utf-8", "surrogateescape"  # how aiohttp reads and writes the octets of headers
 
 
 def session(exchange: Exchange, **options: Any) -> aiohttp.ClientSession:
     """A session of `exchange`. `options`: as of `aiohttp.ClientSession`; a `connector` is what it sends by."""
+    below, way = options.pop("connector", None), exchange.backend.way
+    if below is None and way.proxy is not None:
+        options.setdefault("proxy", way.proxy.url)
     connector = Connector(
         exchange,
-        options.pop("connector", None),
+        below,
         owner=options.pop("connector_owner", True),
-        how={name: options[name] for name in ("proxy", "proxy_headers") if name in options},
+        how={"proxy": options.get("proxy")},
     )
     if "cookies" not in options:  # they are put into the session's own jar
         options.setdefault("cookie_jar", aiohttp.DummyCookieJar())
     middlewares = (*options.pop("middlewares", ()), connector.middleware)
-    return aiohttp.ClientSession(exchange.backend.rules.url, connector=connector, middlewares=middlewares, **options)
+    made = aiohttp.ClientSession(exchange.backend.rules.url, connector=connector, middlewares=middlewares, **options)
+    try:
+        connector.open()
+    except BaseException:
+        made.detach()
+        raise
+    return made
 
 
 class Connections:
     """The connections of an event loop."""
 
-    def __init__(self, connector: aiohttp.BaseConnector | None = None, *, owner: bool = True) -> None:
-        """`connector`: by which it goes. `owner`: whether that is closed, too."""
-        self.connector = connector or aiohttp.TCPConnector()
+    def __init__(self, way: Way, connector: aiohttp.BaseConnector | None = None, *, owner: bool = True) -> None:
+        """`connector`: by which it goes, instead of one that goes that way. `owner`: whether that is closed, too."""
+        self.connector = connector or aiohttp.TCPConnector(ssl=way.tls or True)
+        self._way = way
+        self._proxy = None if way.proxy is None or connector is not None else URL(way.proxy.url)
         self._session = aiohttp.ClientSession(
             connector=self.connector,
             connector_owner=owner,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(PATIENCE),
+            middlewares=(self.through,),
         )
 
     async def ask(self, request: Request, **how: Any) -> Response:
         """Send a request of a negotiation's own. `how`: as of `ClientSession.request`."""
+        how.setdefault("proxy", self._proxy)
+        reading = Reading()
         async with self._session.request(
             request.method,
             request.url,
@@ -69,7 +87,26 @@ class Connections:
             allow_redirects=False,
             **how,
         ) as response:
-            return _answer(response, request.url, await response.read())
+            async for piece in response.content.iter_chunked(PIECE):
+                if not reading.take(piece):
+                    response.close()
+                    break
+            return _answer(response, request.url, reading.body)
+
+    async def through(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Send it, and show the proxy who asks: in nothing that an application, a log or an error shows."""
+        own = self._way.proxy
+        if own is None or not own.authorization or request.proxy != self._proxy or _AUTHORIZATION in request.headers:
+            return await handler(request)
+        if request.is_ssl():
+            return await _tunnelled(request, handler, own)
+        request.headers[_AUTHORIZATION] = own.authorization
+        try:
+            return await handler(request)
+        finally:
+            del request.headers[_AUTHORIZATION]
 
     async def aclose(self) -> None:
         """Close them."""
@@ -88,13 +125,18 @@ class Connector(aiohttp.BaseConnector):
         `ClientSession.request`.
         """
         super().__init__()
-        exchange.open()
         self._exchange = exchange
         self._how = how
-        if connector is None:
-            self._line, self._own = exchange.backend.lines.open_async(Connections)
+        self._below, self._owner = connector, owner
+
+    def open(self) -> None:
+        """Be part of the exchange, when there is a session that closes it. Raises `ExchangeEnded`."""
+        self._exchange.open()
+        backend = self._exchange.backend
+        if self._below is None:
+            self._line, self._own = backend.lines.open_async(Connections)
         else:
-            self._line, self._own = Connections(connector, owner=owner), True
+            self._line, self._own = Connections(backend.way, self._below, owner=self._owner), True
         self.allowed_protocol_schema_set = self._line.connector.allowed_protocol_schema_set
 
     async def connect(
@@ -168,7 +210,7 @@ class _Hands:
             if value is not None:
                 headers[name] = value if value.isascii() else value.encode("latin-1").decode(_ENCODING, _ERRORS)
         try:
-            response = self._response = await self._handler(self._request)
+            response = self._response = await self._line.through(self._request, self._handler)
         finally:  # the application sees these headers by what it gets, and they are secret
             for name in step.headers:
                 headers.pop(name, None)
@@ -199,6 +241,23 @@ class _Hands:
     def discard(self) -> None:
         if self._response is not None:
             self._response.release()
+
+
+async def _tunnelled(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType, proxy: Proxy
+) -> aiohttp.ClientResponse:
+    before, request.proxy_headers = request.proxy_headers, CIMultiDict(request.proxy_headers or {})
+    request.proxy_headers[_AUTHORIZATION] = proxy.authorization
+    try:
+        return await handler(request)
+    except aiohttp.ClientHttpProxyError as error:
+        headers = CIMultiDict(error.request_info.headers)
+        headers.popall(_AUTHORIZATION, None)
+        error.request_info = error.request_info._replace(headers=CIMultiDictProxy(headers))
+        error.args = (error.request_info, error.history)
+        raise
+    finally:
+        request.proxy_headers = before
 
 
 def _call(request: aiohttp.ClientRequest, url: str) -> Call:

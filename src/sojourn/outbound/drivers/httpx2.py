@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sojourn.errors import SettingError
+from sojourn.outbound.drivers.reading import Reading
+from sojourn.outbound.drivers.way import Way
 from sojourn.outbound.driving import PATIENCE, drive, drive_async
 from sojourn.outbound.messages import Call, Fields, Request, Response, Send
 
@@ -29,16 +32,24 @@ _NONE: Mapping[str, Any] = {}
 
 def async_client(exchange: Exchange, **options: Any) -> httpx2.AsyncClient:
     """A client of `exchange`. `options`: as of `httpx2.AsyncClient`; a `transport` is what it sends by."""
-    own = _taken(options)
-    below = options.pop("transport", None) or (httpx2.AsyncHTTPTransport(**own) if own else None)
-    return httpx2.AsyncClient(transport=AsyncTransport(exchange, below), base_url=exchange.backend.rules.url, **options)
+    own, below = _taken(options), options.pop("transport", None)
+    if own and below is None:
+        below = httpx2.AsyncHTTPTransport(**_by(exchange.backend.way) | own)
+    transport = AsyncTransport(exchange, below)
+    made = httpx2.AsyncClient(transport=transport, base_url=exchange.backend.rules.url, **options)
+    transport.open()
+    return made
 
 
 def client(exchange: Exchange, **options: Any) -> httpx2.Client:
     """As `async_client`, for threads."""
-    own = _taken(options)
-    below = options.pop("transport", None) or (httpx2.HTTPTransport(**own) if own else None)
-    return httpx2.Client(transport=Transport(exchange, below), base_url=exchange.backend.rules.url, **options)
+    own, below = _taken(options), options.pop("transport", None)
+    if own and below is None:
+        below = httpx2.HTTPTransport(**_by(exchange.backend.way) | own)
+    transport = Transport(exchange, below)
+    made = httpx2.Client(transport=transport, base_url=exchange.backend.rules.url, **options)
+    transport.open()
+    return made
 
 
 def _taken(options: dict[str, Any]) -> dict[str, Any]:
@@ -48,18 +59,32 @@ def _taken(options: dict[str, Any]) -> dict[str, Any]:
     return {name: options.pop(name) for name in _OF_CONNECTIONS if name in options}
 
 
+def _by(way: Way) -> dict[str, Any]:
+    """What transports of httpx2 are told of the way."""
+    own: dict[str, Any] = {} if way.tls is None else {"verify": way.tls}
+    if way.proxy is not None:
+        headers = {"Proxy-Authorization": way.proxy.authorization} if way.proxy.authorization else {}
+        own["proxy"] = httpx2.Proxy(way.proxy.url, headers=headers)
+    return own
+
+
 class AsyncConnections:
     """The connections of an event loop."""
 
-    def __init__(self, transport: httpx2.AsyncBaseTransport | None = None) -> None:
-        """`transport`: by which it goes."""
-        self.transport = transport or httpx2.AsyncHTTPTransport()
+    def __init__(self, way: Way, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        """`transport`: by which it goes, instead of one that goes that way."""
+        self.transport = transport or httpx2.AsyncHTTPTransport(**_by(way))
 
     async def ask(self, request: Request, extensions: Mapping[str, Any] = _NONE) -> Response:
         """Send a request of a negotiation's own. `extensions`: of the call that it is for."""
         response = await self.transport.handle_async_request(_request(request, extensions))
+        reading = Reading()
         try:
-            return _answer(response, request.url, await response.aread())
+            async with contextlib.aclosing(response.aiter_bytes()) as pieces:
+                async for piece in pieces:
+                    if not reading.take(piece):
+                        break
+            return _answer(response, request.url, reading.body)
         finally:
             await response.aclose()
 
@@ -73,12 +98,15 @@ class AsyncTransport(httpx2.AsyncBaseTransport):
 
     def __init__(self, exchange: Exchange, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         """`transport`: by which it goes; else connections that the back end may keep."""
-        exchange.open()
         self._exchange = exchange
         if transport is None:
             self._line, self._own = exchange.backend.lines.open_async(AsyncConnections)
         else:
-            self._line, self._own = AsyncConnections(transport), True
+            self._line, self._own = AsyncConnections(exchange.backend.way, transport), True
+
+    def open(self) -> None:
+        """Be part of the exchange, when there is a client that closes it. Raises `ExchangeEnded`."""
+        self._exchange.open()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         hands = _AsyncHands(self._line, request)
@@ -129,15 +157,19 @@ class _AsyncHands:
 class Connections:
     """The connections of clients that wait."""
 
-    def __init__(self, transport: httpx2.BaseTransport | None = None) -> None:
-        """`transport`: by which it goes."""
-        self.transport = transport or httpx2.HTTPTransport()
+    def __init__(self, way: Way, transport: httpx2.BaseTransport | None = None) -> None:
+        """`transport`: by which it goes, instead of one that goes that way."""
+        self.transport = transport or httpx2.HTTPTransport(**_by(way))
 
     def ask(self, request: Request, extensions: Mapping[str, Any] = _NONE) -> Response:
         """Send a request of a negotiation's own. `extensions`: of the call that it is for."""
         response = self.transport.handle_request(_request(request, extensions))
+        reading = Reading()
         try:
-            return _answer(response, request.url, response.read())
+            for piece in response.iter_bytes():
+                if not reading.take(piece):
+                    break
+            return _answer(response, request.url, reading.body)
         finally:
             response.close()
 
@@ -151,12 +183,15 @@ class Transport(httpx2.BaseTransport):
 
     def __init__(self, exchange: Exchange, transport: httpx2.BaseTransport | None = None) -> None:
         """`transport`: by which it goes; else connections that the back end may keep."""
-        exchange.open()
         self._exchange = exchange
         if transport is None:
             self._line, self._own = exchange.backend.lines.open(Connections)
         else:
-            self._line, self._own = Connections(transport), True
+            self._line, self._own = Connections(exchange.backend.way, transport), True
+
+    def open(self) -> None:
+        """As of `AsyncTransport`."""
+        self._exchange.open()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         hands = _Hands(self._line, request)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 import threading
 from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin
 
 from sojourn.errors import SettingError
+from sojourn.outbound.drivers.reading import PIECE, Reading
+from sojourn.outbound.drivers.way import Way
 from sojourn.outbound.driving import PATIENCE, drive
 from sojourn.outbound.messages import Call, Request, Response, Send
 
@@ -19,6 +22,7 @@ except ModuleNotFoundError:
     raise SettingError("this exchange needs requests: pip install requests") from None
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Generator, Sequence
 
     from sojourn.outbound.exchange import Exchange
@@ -26,26 +30,35 @@ if TYPE_CHECKING:
 __all__ = ["Adapter", "Connections", "Session", "session"]
 
 _MOST_IDLE = 100  # connections that are kept: as many as httpx2 and aiohttp use at once
+_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # variables in which sessions of requests find whom to trust
+_HOW = ("stream", "timeout", "verify", "cert", "proxies")  # what `HTTPAdapter.send` takes besides the request
 
 
 def session(exchange: Exchange, adapter: requests.adapters.HTTPAdapter | None = None) -> requests.Session:
     """A session of `exchange`. `adapter`: by which it goes."""
-    return Session(exchange.backend.rules.url, Adapter(exchange, adapter))
+    below = Adapter(exchange, adapter)
+    made = Session(exchange.backend.rules.url, below)
+    below.open()
+    return made
 
 
 class Connections:
     """The connections of clients that wait."""
 
-    def __init__(self, adapter: requests.adapters.HTTPAdapter | None = None) -> None:
-        """`adapter`: by which it goes."""
-        self.adapter = adapter or _Connecting(pool_maxsize=_MOST_IDLE)
+    def __init__(self, way: Way, adapter: requests.adapters.HTTPAdapter | None = None) -> None:
+        """`adapter`: by which it goes, instead of one that goes that way."""
+        self.adapter = adapter or _Connecting(way)
 
     def ask(self, request: Request, **how: Any) -> Response:
         """Send a request of a negotiation's own. `how`: as of `HTTPAdapter.send`."""
         prepared = requests.Request(request.method, request.url, dict(request.headers), data=request.body).prepare()
-        how.setdefault("timeout", PATIENCE)
+        how = {"timeout": PATIENCE, **how, "stream": True}
+        reading = Reading()
         with _showing(None), contextlib.closing(self.adapter.send(prepared, **how)) as response:
-            return _answer(response, request.url, response.content)
+            for piece in response.iter_content(PIECE):
+                if not reading.take(piece):
+                    break
+            return _answer(response, request.url, reading.body)
 
     def close(self) -> None:
         """Close them."""
@@ -54,6 +67,41 @@ class Connections:
 
 class _Connecting(requests.adapters.HTTPAdapter):
     """Connects, and shows no cookies to `http.cookiejar`, which warns of what it cannot read."""
+
+    def __init__(self, way: Way) -> None:
+        """`way`: for what is not said with a call."""
+        super().__init__(pool_maxsize=_MOST_IDLE)
+        self._way = way
+        self._proxies = {} if way.proxy is None else {"all": way.proxy.url}
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **how: Any) -> requests.Response:
+        how.update(zip(_HOW, args, strict=False))
+        how["proxies"] = how.get("proxies") or self._proxies
+        if how.get("verify", True) is True and self._way.tls is None:
+            how["verify"] = next(filter(None, map(os.environ.get, _BUNDLES)), True)
+        return super().send(request, **how)
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        own = self._way.proxy
+        if own is None or proxy != own.url:
+            return super().proxy_headers(proxy)
+        return {"Proxy-Authorization": own.authorization} if own.authorization else {}
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        host, how = super().build_connection_pool_key_attributes(request, verify, cert)
+        if (tls := self._of_way(verify, cert)) is not None:
+            return host, {"ssl_context": tls, "cert_reqs": tls.verify_mode}  # or urllib3 would set another one in it
+        return host, how
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        if self._of_way(verify, cert) is None:  # else urllib3 would load what it trusts into the context, besides
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+
+    def _of_way(self, verify: Any, cert: Any) -> ssl.SSLContext | None:
+        """The context, unless the client says itself whom it trusts, or shows a certificate."""
+        return self._way.tls if verify in (None, True) and cert is None else None
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
         _forget_cookies(resp)
@@ -66,18 +114,21 @@ class Adapter(requests.adapters.BaseAdapter):
     def __init__(self, exchange: Exchange, adapter: requests.adapters.HTTPAdapter | None = None) -> None:
         """`adapter`: by which it goes; else connections that the back end may keep."""
         super().__init__()
-        exchange.open()
         self._exchange = exchange
         self._open = True
         self._lock = threading.Lock()
         if adapter is None:
             self._line, self._own = exchange.backend.lines.open(Connections)
         else:
-            self._line, self._own = Connections(adapter), True
+            self._line, self._own = Connections(exchange.backend.way, adapter), True
+
+    def open(self) -> None:
+        """Be part of the exchange, when there is a session that closes it. Raises `ExchangeEnded`."""
+        self._exchange.open()
 
     def send(self, request: requests.PreparedRequest, *args: Any, **how: Any) -> requests.Response:
         """As of `HTTPAdapter.send`."""
-        how.update(zip(("stream", "timeout", "verify", "cert", "proxies"), args, strict=False))
+        how.update(zip(_HOW, args, strict=False))
         hands = _Hands(self._line, request, how)
         try:
             drive(self._exchange.steps(_call(request)), hands)
@@ -110,6 +161,7 @@ class Session(requests.Session):
         self._url = url
         self._adapter = adapter
         self.auth = _unchanged  # else requests looks for credentials in ~/.netrc
+        self.trust_env = False  # the way is the back end's, as with the other libraries: none by HTTP_PROXY
         self.mount("http://", adapter)
         self.mount("https://", adapter)
 
@@ -144,7 +196,7 @@ class _Asking:
         self.how = how
 
     def ask(self, request: Request) -> Response:
-        return self.line.ask(request, **{**self.how, "stream": False})
+        return self.line.ask(request, **self.how)
 
 
 class _Hands(_Asking):
