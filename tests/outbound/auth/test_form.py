@@ -80,6 +80,7 @@ def test_the_form_is_sent_as_a_browser_sends_it() -> None:
         "terms": "on",
         "username": "alice",
         "password": "s3cret",
+        "go": "Sign in",
     }
     assert sent(asked[1])["content-type"] == "application/x-www-form-urlencoded"
     assert sent(asked[1])["referer"] == "https://shop.example/login?next=/"  # Django asks for it over https
@@ -150,6 +151,53 @@ def test_a_page_in_an_older_encoding_is_answered_in_it() -> None:
     assert asked[1].body.startswith(b"h=%FC&")
 
 
+@pytest.mark.parametrize(
+    ("kind", "head", "attribute", "encoded"),
+    [
+        ("text/html", "<meta charset=iso-8859-1>", "", b"%FC"),
+        ("text/html", "<META http-equiv=Content-Type content='text/html; charset=windows-1252'>", "", b"%FC"),
+        ("text/html; charset=utf-8", "<meta charset=iso-8859-1>", "", b"%C3%BC"),  # what the server says comes first
+        ("text/html", "<meta charset=utf-8><meta charset=iso-8859-1>", "", b"%C3%BC"),
+        ("text/html", "<!--<meta charset=latin1>--><meta name=a content='charset=latin1'>", "", b"%C3%BC"),
+        ("text/html; charset=latin1", "", "accept-charset='x-unknown UTF-8 latin1'", b"%C3%BC"),
+        ("text/html; charset=utf-8", "", "accept-charset=ISO-8859-1", b"%FC"),
+        ("text/html", "", "accept-charset=zip", b"%C3%BC"),
+    ],
+)
+def test_the_encoding_is_what_a_browser_would_take(kind: str, head: str, attribute: str, encoded: bytes) -> None:
+    html = f"{head}<form method=post {attribute}><input type=password name=password></form>"
+    auth = form(fields={"password": "ü"})
+    asked = signed_in(auth, Answer(200, (("Content-Type", kind),), html.encode()), HOME)
+    assert asked[1].body == b"password=" + encoded
+
+
+def test_what_is_chosen_already_is_sent_and_the_button_that_the_enter_key_presses() -> None:
+    html = (
+        "<form method=post><input name=username><input type=password name=password>"
+        "<select name=domain><option value=a>A<option value=b selected>B</select><select name=lang><option>de</select>"
+        "<button name=_eventId_proceed>Sign in</button><button name=cancel>Cancel</button></form>"
+    )
+    given = {"username": "alice", "password": "s3cret"}
+    asked = signed_in(form(), page(html), HOME)
+    assert filled(asked[1]) == {"domain": "b", "lang": "de", "_eventId_proceed": "", **given}
+    asked = signed_in(form(fields={**given, "domain": "a"}), page(html), HOME)
+    assert filled(asked[1])["domain"] == "a"
+
+
+def test_fields_of_one_name_are_all_sent_and_what_was_given_once() -> None:
+    html = (
+        "<form method=post><input type=hidden name=h value=1><input type=hidden name=h value=2>"
+        "<input type=hidden name=username value=''><input name=username><input type=password name=password></form>"
+    )
+    asked = signed_in(form(), page(html), HOME)
+    assert asked[1].body == b"h=1&h=2&username=alice&password=s3cret"
+
+
+def test_a_form_that_does_not_say_how_is_not_sent_in_the_address() -> None:
+    html = "<form action=/in><input name=username><input type=password name=password></form>"
+    assert urls(signed_in(form(), page(html), HOME))[1] == "POST https://shop.example/in"
+
+
 # --- how it fails ------------------------------------------------------------------------------------------------
 
 
@@ -168,6 +216,14 @@ def test_so_does_the_error_page_of_tomcat_with_the_form_on_it_or_without() -> No
 @pytest.mark.parametrize("status", [400, 401, 403, 500, 503])
 def test_so_does_an_error_as_the_answer_to_the_form(status: int) -> None:
     assert f"answered with {status}" in failed(form(), page(LOGIN), Answer(status))[0]
+
+
+@pytest.mark.parametrize("status", [400, 403, 422, 503])
+def test_and_as_the_answer_to_a_form_that_stands_in_the_address_or_was_sent_on(status: int) -> None:
+    get = page("<form method=get action=/in><input name=username><input type=password name=password></form>")
+    assert f"answered with {status}" in failed(form(), get, Answer(status))[0]
+    assert f"answered with {status}" in failed(form(), page(LOGIN), redirect("/login/", 307), Answer(status))[0]
+    signed_in(form(), get, redirect("/home"), Answer(status))
 
 
 @pytest.mark.parametrize("status", [408, 419])
@@ -228,7 +284,7 @@ AWAY = [
 def test_a_form_that_goes_elsewhere_is_not_sent(target: str) -> None:
     html = f'<form method=post action="{target}"><input type=password name=password></form>'
     message, asked = failed(form(), page(html))
-    assert "another origin" in message
+    assert "elsewhere" in message
     assert len(asked) == 1
     html = f'<base href="{target}"><form method=post action="{target}"><input type=password name=password></form>'
     assert len(failed(form(), page(html))[1]) == 1
@@ -244,6 +300,18 @@ def test_a_redirect_to_elsewhere_is_not_followed(target: str) -> None:
     for status in (302, 307, 308):
         asked = signed_in(form(), page(LOGIN), redirect(target, status))  # it may have worked: the first call shows it
         assert len(asked) == 2
+
+
+def test_it_is_told_where_it_would_have_gone() -> None:
+    to = "https://login.example:8443/sso?x=s3cret"
+    message = failed(form("/orders"), redirect(to))[0]
+    assert message == (
+        "Form(identity='alice'): the way to the login form leaves the back end for https://login.example:8443, "
+        "where nothing was sent; give another page, or sign in with SignInWith"
+    )
+    html = f'<form method=post action="{to}"><input type=password name=password></form>'
+    assert "would be sent elsewhere, to https://login.example:8443; it was not" in failed(form(), page(html))[0]
+    assert "x" * 9 not in failed(form("/orders"), redirect(f"https://{'x' * 300}.example/"))[0]
 
 
 def test_a_base_counts_where_it_stays_at_home() -> None:

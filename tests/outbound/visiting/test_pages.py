@@ -28,7 +28,16 @@ def controls(html: str) -> list[Control]:
         ("<INPUT NAME=a VALUE='b &amp; c' />", ("a", "text", "b & c", True)),
         ("<input type=HIDDEN name=a value=b value=c>", ("a", "hidden", "b", True)),
         ("<input value=b>", ("", "text", "b", False)),
-        ("<input type=submit name=a value=b>", ("a", "submit", "b", False)),
+        ("<input type=submit name=a value=b>", ("a", "submit", "b", True)),
+        ("<button name=a value=b>c</button>", ("a", "submit", "b", True)),
+        ("<button type=button name=a value=b>", ("a", "button", "b", False)),
+        ("<input type=image name=a>", ("a", "image", "", False)),
+        ("<select name=a><option value=b>B<option value=c>C</select>", ("a", "select", "b", True)),
+        ("<select name=a><option>b<option selected> c &amp;  d <option>e</select>", ("a", "select", "c & d", True)),
+        ("<select name=a><option disabled value=b>B<option value=c>C</select>", ("a", "select", "c", True)),
+        ("<select name=a multiple><option value=b>B</select>", ("a", "select", "", False)),
+        ("<select name=a></select>", ("a", "select", "", False)),
+        ("<select><option value=b></select>", ("", "select", "b", False)),
         ("<input type=checkbox name=a>", ("a", "checkbox", "on", False)),
         ("<input type=checkbox name=a value=b checked>", ("a", "checkbox", "b", True)),
         ("<input type=file name=a>", ("a", "file", "", False)),
@@ -40,6 +49,18 @@ def test_a_field_has_the_value_that_a_browser_sends(html: str, sent: tuple[str, 
 
 def test_a_field_that_is_disabled_is_none() -> None:
     assert controls("<input name=a disabled>") == []
+
+
+def test_of_several_buttons_the_first_one_is_pressed_and_none_if_it_cannot_be() -> None:
+    two = "<input type=submit name=b value=2><button name=c>3</button>"
+    assert [each.sent for each in controls(f"<button name=a>1</button>{two}")] == [True, False, False]
+    assert [each.sent for each in controls(f"<button name=a disabled>1</button>{two}")] == [False, False]
+    assert [each.sent for each in controls(f"<button type=reset name=a>1</button>{two}")] == [False, True, False]
+
+
+def test_options_belong_to_the_form_that_they_are_in() -> None:
+    html = f"<form>{PASSWORD}<select name=a></form><form><option selected value=b>{PASSWORD}</form><option value=c>"
+    assert [[each.name for each in form.controls] for form in read(html).forms] == [["p", "a"], ["p"]]
 
 
 def test_a_form_in_a_form_is_none_and_a_field_outside_is_in_none() -> None:

@@ -63,6 +63,6 @@ def test_nothing_is_sent_beyond_the_origin() -> None:
 
 
 def test_the_trail_is_where_it_went_to() -> None:
-    trail: list[str] = []
+    trail: list[Request] = []
     feed(follow(request("GET"), trail), redirect("/c"), redirect("https://evil.example/"))
-    assert trail == [f"{SITE}c"]
+    assert [each.url for each in trail] == [f"{SITE}c"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 import msgspec
@@ -12,7 +12,7 @@ from sojourn.outbound.auth.base import SigningIn
 from sojourn.outbound.auth.proof import Proof, checked_identity, secret_of
 from sojourn.outbound.messages import Request, Response
 from sojourn.outbound.visiting.addresses import is_address, is_path, origin, path, resolved
-from sojourn.outbound.visiting.pages import LONGEST, LoginForm, Page, is_html
+from sojourn.outbound.visiting.pages import LONGEST, LoginForm, Page, is_html, known_encoding
 from sojourn.outbound.visiting.redirects import HTML, REDIRECTS, follow, target
 from sojourn.outbound.visiting.syntax import is_text
 
@@ -40,7 +40,7 @@ class Form(Proof):
     """Signs in with the form that asks for a password, as on `page`.
 
     `page` is the login page, or a page that nobody sees without having signed in. Of the forms on it the one counts
-    whose password field is among `fields`; its hidden fields are sent as they are, the others with the values given.
+    whose password field is among `fields`; it is sent as a browser sends it, with the values given in place of its own.
     Signing in has worked unless the form comes again. It never leaves the origin of the back end: a form that is sent
     elsewhere is not sent, and a redirect that leads elsewhere is not followed.
     """
@@ -90,13 +90,15 @@ class Form(Proof):
         for _ in range(_TRIES):
             response = yield from follow(Request(method="GET", url=start, headers=HTML))
             page, form = self._find(response)
-            action = self._action(response, page, form)
-            trail: list[str] = []
-            answer = yield from self._submit(response.url, action, page, form, trail)
-            if answer.status not in _OUT_OF_DATE or answer.url != action:
+            filled_in = self._filled_in(response.url, self._action(response, page, form), page, form)
+            trail: list[Request] = []
+            answer = yield from follow(filled_in, trail)
+            own = not trail or trail[-1].method == "POST"  # of the form; else of the page that it leads to
+            if answer.status not in _OUT_OF_DATE or not own:
                 break
-        self._check(answer, form, response.url, action)
-        self._known = self._knowing(form, response.url, action, in_place=_in_place(path(response.url), answer, trail))
+        self._check(answer, form, response.url, filled_in.url, own=own)
+        in_place = _in_place(path(response.url), answer, trail)
+        self._known = self._knowing(form, response.url, filled_in.url, in_place=in_place)
         return {}
 
     def refuses(self, response: Response) -> bool:
@@ -119,7 +121,7 @@ class Form(Proof):
 
     def _find(self, response: Response) -> tuple[Page, LoginForm]:
         if response.status in REDIRECTS:
-            raise self._failed("the way to the login form leaves the back end, or never ends; give another page")
+            raise self._lost(response.url, target(response.url, response))
         page = Page(response)
         forms = [form for form in page.login_forms() if not form.passwords().isdisjoint(self._fields)]
         if not forms:
@@ -136,30 +138,31 @@ class Form(Proof):
         base = (resolved(response.url, page.base) if page.base else "") or response.url
         action = resolved(base, form.action) if form.action.strip() else response.url
         if not action or origin(action) != origin(response.url):
-            raise self._failed("the login form would be sent to another origin; it was not")
+            raise self._failed(f"the login form would be sent elsewhere{_named(', to ', action)}; it was not")
         return action
 
-    def _submit(
-        self, at: str, action: str, page: Page, form: LoginForm, trail: list[str]
-    ) -> Generator[Request, Response, Response]:
+    def _filled_in(self, at: str, action: str, page: Page, form: LoginForm) -> Request:
         by_itself = [(each.name, each.value) for each in form.controls if each.sent and each.name not in self._fields]
-        sent = urlencode([*by_itself, *self._fields.items()], encoding=page.encoding, errors="xmlcharrefreplace")
+        encoding = known_encoding(form.charset) or page.encoding
+        sent = urlencode([*by_itself, *self._fields.items()], encoding=encoding, errors="xmlcharrefreplace")
         referer = ("Referer", at)  # Django asks for it over https
         if form.method == "get":
-            url = f"{action.partition('?')[0]}?{sent}"
-            first = Request(method="GET", url=url, headers=(*HTML, referer))
-        else:
-            kind = ("Content-Type", "application/x-www-form-urlencoded")
-            first = Request(method="POST", url=action, headers=(*HTML, kind, referer), body=sent.encode())
-        return (yield from follow(first, trail))
+            return Request(method="GET", url=f"{action.partition('?')[0]}?{sent}", headers=(*HTML, referer))
+        # One that does not say how would be sent so by a browser, too, but is sent by a script: passwords in addresses
+        # end in logs.
+        kind = ("Content-Type", "application/x-www-form-urlencoded")
+        return Request(method="POST", url=action, headers=(*HTML, kind, referer), body=sent.encode())
 
-    def _check(self, answer: Response, form: LoginForm, url: str, action: str) -> None:
-        """Whether this answer to the form, which was found at `url`, says that somebody was let in."""
-        if answer.status == 401 or (answer.status >= 400 and answer.url == action):
+    def _check(self, answer: Response, form: LoginForm, url: str, action: str, *, own: bool) -> None:
+        """Whether this answer to the form, which was found at `url`, says that somebody was let in.
+
+        `own`: it is the form's own, and not that of a page which it leads to.
+        """
+        if answer.status == 401 or (answer.status >= 400 and own):
             raise self._failed(f"the login form was answered with {answer.status}; check user and password")
         if self._holds_form(answer, self._knowing(form, url, action)):
             raise self._failed("the back end answered the login form again; check user, password and page")
-        if _bare(form.action).endswith("j_security_check") and answer.url == action and answer.status not in REDIRECTS:
+        if _bare(form.action).endswith("j_security_check") and own and answer.status not in REDIRECTS:
             # Who was let in is sent on (Jakarta Servlet 6.0 §13.6.3); an error page may hold no form.
             raise self._failed("the back end answered with its error page; check user and password")
 
@@ -185,6 +188,15 @@ class Form(Proof):
     def _is_login_page(self, url: str) -> bool:
         return path(url) in self._login_pages or (self._known is not None and path(url) == self._known.login_page)
 
+    def _lost(self, url: str, to: str) -> SignInFailed:
+        """The last redirect from `url` leads to `to`; empty: nowhere."""
+        if origin(to) == origin(url):
+            return self._failed("the way to the login form never ends; give another page")
+        return self._failed(
+            f"the way to the login form leaves the back end{_named(' for ', to)}, where nothing was sent; "
+            "give another page, or sign in with SignInWith"
+        )
+
     def _failed(self, what: str) -> SignInFailed:
         return SignInFailed(f"{self!r}: {what}")
 
@@ -204,6 +216,13 @@ def _same_action(action: str, url: str, known: _Known) -> bool:
     return _bare(action) == known.action and (bool(known.action) or not known.login_page)
 
 
-def _in_place(page: str, answer: Response, trail: list[str]) -> bool:
+def _named(to: str, url: str) -> str:
+    """The origin of an address, which is no secret, and may be too long for a line."""
+    return f"{to}{origin(url)}" if 0 < len(origin(url)) < 100 else ""
+
+
+def _in_place(page: str, answer: Response, trail: list[Request]) -> bool:
     """Whether the page at this path shows something else to who is signed in, so that to be sent there says nothing."""
-    return page in map(path, trail) or (path(answer.url) == page and answer.status == 200 and is_html(answer))
+    return any(path(each.url) == page for each in trail) or (
+        path(answer.url) == page and answer.status == 200 and is_html(answer)
+    )

@@ -19,24 +19,24 @@ REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _MOST = 10
 
 
-def follow(request: Request, trail: list[str] | None = None) -> Generator[Request, Response, Response]:
+def follow(request: Request, trail: list[Request] | None = None) -> Generator[Request, Response, Response]:
     """Ask, and go where the answers send to, inside the origin of the request; answer the last answer.
 
     That may be a redirect: one that leaves the origin, leads nowhere, or is the eleventh. Nothing is sent there. A form
     is sent once more where the answer asks for the same method (307, 308), else the target is fetched (RFC 9110 §15.4).
-    `trail`: where to put the addresses that it went to.
+    `trail`: where to put the requests that it made of this one.
     """
     for _ in range(_MOST):
         response = yield request
         url = target(request.url, response)
         if not url or origin(url) != origin(request.url):
             return response
-        if trail is not None:
-            trail.append(url)
         if response.status in (307, 308) or request.method in ("GET", "HEAD"):
             request = msgspec.structs.replace(request, url=url)
         else:
             request = Request(method="GET", url=url, headers=HTML)
+        if trail is not None:
+            trail.append(request)
     return (yield request)
 
 
