@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-import dataclasses
 import inspect
-import itertools
-import re
-import textwrap
 from pathlib import Path
 
+from docs.reading import fields, signature
 from msgspec import UNSET
 
 from sojourn import Sessions
@@ -28,19 +24,14 @@ PAGE = Path(__file__).parent / "reference" / "settings.md"
 def page() -> str:
     """The page."""
     parts = ["# Settings", "", "Made from the code by `scripts/reference`; every default has its reason beside it.", ""]
-    parts += ["## Sessions", "", "```python", *_signature(), "```", "", *_described(Sessions.__init__), ""]
+    parts += ["## Sessions", "", "```python", "from sojourn import Sessions", "", "Sessions("]
+    parts += [*(f"    {each}," for each in signature(Sessions)), ")", "```", "", *_described(Sessions.__init__), ""]
     parts += ["## Store addresses", "", "```text", *_block(inspect.getdoc(open_store) or ""), "```", ""]
     for kind in SECTIONS.values():
-        parts += [f"## {kind.__name__}", "", *_plain(inspect.getdoc(kind) or ""), "", *_fields(kind), ""]
+        parts += [f"## {kind.__name__}", "", *_plain(inspect.getdoc(kind) or ""), "", *fields(kind), ""]
     parts += ["## In a file and in the environment", "", *_outside(), ""]
     parts += ["## A fake back end", "", *_behaviour(), ""]
     return "\n".join(parts).rstrip() + "\n"
-
-
-def _signature() -> list[str]:
-    given = inspect.signature(Sessions.__init__).parameters.values()
-    lines = [f"    {each.name}={_quoted(each.default)}," for each in given if each.name != "self"]
-    return ["from sojourn import Sessions", "", "Sessions(", *lines, ")"]
 
 
 def _described(what: object) -> list[str]:
@@ -61,15 +52,9 @@ def _block(text: str) -> list[str]:
     return [line for line in lines[frame[0] : frame[-1] + 1] if not line.startswith("===")]
 
 
-def _fields(kind: type) -> list[str]:
-    texts = _texts(kind)
-    rows = [f"| `{field.name}` | `{_shown(field)}` | {texts[field.name]} |" for field in dataclasses.fields(kind)]
-    return ["| setting | default | |", "|---|---|---|", *rows]
-
-
 def _behaviour() -> list[str]:
     about = "`sojourn.testing.Behaviour`, to [test a client](../how-to/test-a-client.md) against."
-    return [about, "", *_plain(inspect.getdoc(Behaviour) or ""), "", *_fields(Behaviour)]
+    return [about, "", *_plain(inspect.getdoc(Behaviour) or ""), "", *fields(Behaviour)]
 
 
 def _outside() -> list[str]:
@@ -91,31 +76,6 @@ def _outside() -> list[str]:
 def _in_a_file(name: str) -> str:
     default = default_of(name)
     return "unset" if default is UNSET else f"`{toml(default)}`"
-
-
-def _shown(field: dataclasses.Field[object]) -> str:
-    if field.default is dataclasses.MISSING:
-        return "" if field.default_factory is dataclasses.MISSING else repr(field.default_factory())
-    return _quoted(field.default)
-
-
-def _quoted(value: object) -> str:
-    """As it is written in code: strings in double quotes."""
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_quoted, value))}]"  # any sequence will do, and most write a list
-    return f'"{value}"' if isinstance(value, str) else str(value)
-
-
-def _texts(kind: type) -> dict[str, str]:
-    """What stands below each field, on one line."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
-    body = next(node for node in tree.body if isinstance(node, ast.ClassDef)).body
-    found = {}
-    for field, below in itertools.pairwise(body):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr):
-            text = ast.literal_eval(below.value)
-            found[field.target.id] = re.sub(r"\s+", " ", text).strip().replace("|", "\\|")
-    return found
 
 
 if __name__ == "__main__":

@@ -7,7 +7,10 @@ import re
 import runpy
 from pathlib import Path
 
+import pytest
+
 from sojourn.core.outcome import conclude
+from sojourn.outbound import Backend
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
@@ -48,6 +51,13 @@ def test_every_file_that_a_page_names_exists() -> None:
             assert (ROOT / "src/sojourn" / name).exists(), f"{page.relative_to(ROOT)} names {name}"
 
 
-def test_the_reference_of_the_settings_is_that_of_this_code() -> None:
-    page = runpy.run_path(str(ROOT / "docs/settings.py"))["page"]()
-    assert page == (ROOT / "docs/reference/settings.md").read_text(), "run scripts/reference"
+@pytest.mark.parametrize("name", ["outbound", "settings"])
+def test_a_page_of_the_reference_is_that_of_this_code(name: str) -> None:
+    page = runpy.run_path(str(ROOT / f"docs/{name}.py"))["page"]()
+    assert page == (ROOT / f"docs/reference/{name}.md").read_text(), "run scripts/reference"
+
+
+def test_every_setting_is_described() -> None:
+    settings, outbound = ((ROOT / f"docs/reference/{name}.md").read_text() for name in ("settings", "outbound"))
+    assert not re.search(r"\|  \|$", settings, re.MULTILINE)
+    assert set(inspect.signature(Backend).parameters) <= set(re.findall(r"^- `(\w+)`: ", outbound, re.MULTILINE))

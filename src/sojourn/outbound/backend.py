@@ -85,15 +85,16 @@ class Backend:
         """Nothing is sent until the first call.
 
         `url`: where it is; what calls name is relative to it. `reuse`: what shares a session: "none", each call signs
-        in; "exchange", the calls of one exchange; "flow", all calls of a principal; "user", all calls for one user, as
-        a visitor's session (`exchange(user=session.ref)`). `auth`: who signs in; a pair of user and password is
-        `Basic`. `csrf`: the dialect of its tokens; True is SAP's. `identity`: "each" principal has sessions of their
+        in; "exchange", the calls of one exchange; "flow", all calls of a principal; "user", all calls for one user
+        (`exchange(user=session.principal)`). `auth`: who signs in; a pair of user and password is `Basic`.
+        `csrf`: the dialect of its tokens; True is SAP's. `identity`: "each" principal has sessions of their
         own; "first", whoever signs in first lends the session to all others of the scope, and a warning says so.
         `stateful`: the back end keeps a state in the session, so that a lost one is an error. `sequential`: it cannot
         serve one session in parallel, so calls queue up. `lost`: tells by an answer, besides a refusal that `auth`
         knows, that the session is gone. `closing`: how a session is closed at the end of its scope; None lets it
-        expire. `idle`: seconds without a call after which a session is not tried any more. `hosts`: others that its
-        cookies are for, as "*.example.org". `domains`: what domains of cookies are called on our side.
+        expire. `idle`: seconds without a call after which a session is not tried any more. `limits`: how much it is
+        asked at once. `hosts`: others that its cookies are for, as "*.example.org".
+        `domains`: what domains of cookies are called on our side.
         `session_cookie`: the names of cookies that name a session, as a regular expression: where they are replaced, a
         stateful exchange is lost. `tls`: whom to trust, and which certificate to show; None: as each client library
         does by itself. `proxy`: by which all of it goes, as http://user:password@proxy.example:3128; None: by none,
@@ -141,9 +142,9 @@ class Backend:
     def exchange(self, *, user: str | None = None, auth: Auth | tuple[str, str] | None = None) -> Exchange:
         """Begin an exchange.
 
-        `user`: for whom, with reuse "user": any text of one's own for them, as the ref of a visitor's session. `auth`:
-        who signs in, instead of who the back end was made with. Raises `SettingError` where `user` is missing, or is
-        not what sessions are reused by.
+        `user`: for whom, with reuse "user": any text that stands for one person, as the principal of a visitor's
+        session; its `ref` does not, for it stays when another one signs in. `auth`: who signs in, instead of who the
+        back end was made with. Raises `SettingError` where `user` is missing, or is not what sessions are reused by.
         """
         if user == "":
             raise SettingError("exchange(user=''): name the user, or all who have no name share one session")
