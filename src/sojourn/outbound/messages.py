@@ -114,7 +114,7 @@ class Send(msgspec.Struct, frozen=True):
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """Send this, follow no redirect, and answer a Response with its body."""
+    """Send this, follow no redirect, and answer a Response with its body, or with the first MiB of it."""
 
     request: Request
 

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 import pytest
 from tests.outbound.drivers.server import Asked, Reply, Server
 
+from sojourn.core.events import Event
 from sojourn.outbound import Backend, Limits
 from sojourn.outbound.closing import Logout
-from sojourn.outbound.events import BackendEvent, SessionClosed
+from sojourn.outbound.events import SessionClosed
 
 MANY = 100
 
@@ -55,7 +56,7 @@ def slow(server: Server) -> Iterator[Slow]:
 def backend_of(server: Server, told: list[str], limits: Limits | None = None) -> Backend:
     backend = Backend(server.url, reuse="user", auth=("alice", "secret"), closing=Logout(), limits=limits or Limits())
 
-    def listen(event: BackendEvent) -> None:
+    def listen(event: Event) -> None:
         assert isinstance(event, SessionClosed)
         told.append(event.told)
 
