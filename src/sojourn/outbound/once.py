@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Generator
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
+from sojourn.core.lifetime import Clock
 from sojourn.errors import BackendError
 from sojourn.outbound.messages import Wait
 
@@ -26,12 +28,14 @@ class Once(Generic[T]):
         self._lock = threading.Lock()
         self._claim: Claim[T] | None = None
 
-    def get(self, patience: float | None = None) -> Generator[Wait, None, T | Claim[T]]:
+    def get(self, patience: float | None = None, clock: Clock = time.monotonic) -> Generator[Wait, None, T | Claim[T]]:
         """The value, or the right to make it: then all who come meanwhile wait until it is used or given up.
 
-        `patience`: seconds to wait for one who makes it, then `TimeoutError`; None: as long as it takes. Raises what
-        whoever made it in the meantime could not do for anybody.
+        `patience`: seconds by `clock` to wait in all, though one after the other may try and go away; then
+        `TimeoutError`. None: whoever carries out the waits knows for how long. Raises what whoever made it in the
+        meantime could not do for anybody.
         """
+        until = 0.0
         while True:
             with self._lock:
                 if self.value is not None:
@@ -40,7 +44,11 @@ class Once(Generic[T]):
                     self._claim = Claim(self)
                     return self._claim
                 claim = self._claim
-            yield Wait(claim.settled, patience)
+            left = patience
+            if patience is not None:
+                until = until or clock() + patience
+                left = max(0.0, min(patience, until - clock()))  # the clock may be set back
+            yield Wait(claim.settled, left)
             if claim.failure is not None:
                 raise _another(claim.failure) from claim.failure
 

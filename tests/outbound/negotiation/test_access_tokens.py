@@ -93,8 +93,14 @@ def test_a_client_that_is_refused_asks_once_for_all_who_wait_and_the_next_call_t
 
 
 def test_a_token_endpoint_that_does_not_answer_holds_nobody_up_for_ever(auth: ClientCredentials) -> None:
-    first, second = [Played(each) for each in exchanges(auth, 2)]
+    clock = FakeClock()
+    first, second = [Played(each) for each in exchanges(auth, 2, clock=clock)]
     assert second.step.seconds == 60
+    clock.advance(seconds=40)
+    first.fail(ConnectionError())
+    first = played(auth, clock=clock)
+    second.go_on()  # and finds that another one has been quicker
+    assert second.step.seconds == 20
     second.fail(TimeoutError())
     assert isinstance(second.error, BackendBusy)
     assert "'shop' within 60 s; this one was not sent" in str(second.error)

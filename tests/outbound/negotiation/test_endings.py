@@ -10,6 +10,7 @@ from tests.outbound.negotiation.played import ANOTHER, SESSION, Played, backend
 from sojourn.errors import BackendBusy, ExchangeEnded
 from sojourn.outbound import Backend, Basic, LastCall, Limits, Logout
 from sojourn.outbound.messages import Ask, Response
+from sojourn.testing import FakeClock
 
 TOKEN = ("X-CSRF-Token", "t1")
 BOB = {"Authorization": "Basic Ym9iOmJvYg=="}
@@ -280,7 +281,7 @@ def test_a_sign_in_that_finds_no_turn_is_left_to_the_next() -> None:
 
 
 def test_nobody_waits_for_the_sign_in_of_another_for_longer_than_for_room() -> None:
-    exchange = backend(limits=Limits(patience=5)).exchange()
+    exchange = backend(limits=Limits(patience=5), clock=FakeClock()).exchange()
     first, second = Played(exchange), Played(exchange)
     assert second.step.seconds == 5
     second.fail(TimeoutError())

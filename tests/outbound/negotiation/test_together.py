@@ -10,6 +10,7 @@ from tests.outbound.negotiation.played import ANOTHER, SESSION, Played, backend
 
 from sojourn.errors import BackendBusy, ExchangeEnded, SessionLost, SignInFailed
 from sojourn.outbound import Backend, Exchange, Limits, Logout, Request, Response, SignInWith
+from sojourn.testing import FakeClock
 
 
 @pytest.fixture
@@ -40,6 +41,31 @@ def test_when_the_one_who_signs_in_goes_away_the_next_of_those_who_wait_signs_in
     second.answer(200, SESSION)
     third.go_on()
     assert third.sent == {"Cookie": "JSESSIONID=one"}
+
+
+def test_while_one_after_the_other_fails_nobody_waits_longer_than_for_one() -> None:
+    clock = FakeClock()
+    exchange = backend(clock=clock, csrf=True).exchange()
+    first, second, third = Played(exchange), Played(exchange), Played(exchange)
+    assert third.step.seconds == 60
+    clock.advance(seconds=40)
+    first.fail(TimeoutError())
+    second.go_on()
+    third.go_on()
+    assert third.step.seconds == 20
+    clock.advance(seconds=40)
+    second.fail(TimeoutError())
+    second = Played(exchange)
+    third.go_on()
+    assert third.step.seconds == 0
+    third.fail(TimeoutError())
+    assert isinstance(third.error, BackendBusy)
+    second.answer(200, SESSION)
+    first, second = Played(exchange, "POST"), Played(exchange, "POST")
+    assert first.asked.startswith("HEAD")
+    assert second.step.seconds == 60
+    second.fail(TimeoutError())
+    assert "has not fetched the token of the session within 60 s; this one was not sent" in str(second.error)
 
 
 def test_a_server_that_fails_leaves_the_sign_in_to_the_next(exchange: Exchange) -> None:
@@ -284,8 +310,6 @@ def test_a_back_end_whose_cookies_name_nobody_gets_credentials_with_every_call_i
 
 
 def test_a_session_that_idled_for_too_long_is_not_tried() -> None:
-    from sojourn.testing import FakeClock
-
     clock = FakeClock()
     exchange = backend(clock=clock).exchange()
     signed_in(exchange)

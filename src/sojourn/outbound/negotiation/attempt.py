@@ -176,7 +176,10 @@ class Attempt:
 
     def _token(self, csrf: Csrf, call: Call, *, stale: str | None = None) -> Generator[Any, Any, str]:
         """The token of the session, fetched if it has none; empty where the back end gives none."""
-        got = yield from self.session.token.get()
+        try:
+            got = yield from self.session.token.get(self.rules.patience, self.rules.clock)
+        except TimeoutError:
+            raise self._busy("fetched the token of the session") from None
         if not isinstance(got, Claim):
             return got
         try:
@@ -215,13 +218,18 @@ class Attempt:
             steps.close()
 
     def _wait(self, step: Wait) -> Generator[Any, Any, None]:
+        rules = self.rules
         try:
-            yield Wait(step.future, self.rules.patience)
+            yield Wait(step.future, max(0.0, min(rules.patience, self._since + rules.patience - rules.clock())))
         except TimeoutError:
-            raise BackendBusy(
-                f"{self.rules.origin}: another call has not had the credentials of {self.place.identity!r} within "
-                f"{self.rules.patience:g} s; this one was not sent"
-            ) from None
+            raise self._busy(f"had the credentials of {self.place.identity!r}") from None
+
+    def _busy(self, what: str) -> BackendBusy:
+        """`what`: another call has not done in time."""
+        rules = self.rules
+        return BackendBusy(
+            f"{rules.origin}: another call has not {what} within {rules.patience:g} s; this one was not sent"
+        )
 
     def _ask(self, request: Request) -> Generator[Any, Any, Response]:
         if self.requests == REQUESTS:

@@ -186,7 +186,7 @@ def _session(place: Place, rules: Rules) -> Generator[Any, Any, tuple[BackendSes
     if place.broken:
         raise SessionLost(f"{rules.origin} has lost the state of this exchange with its session; begin another one")
     try:
-        got = yield from place.get(rules.patience)
+        got = yield from place.get(rules.patience, rules.clock)
     except TimeoutError:
         raise BackendBusy(
             f"{rules.origin}: another call has not signed in within {rules.patience:g} s; this one was not sent"
