@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from sojourn.errors import SettingError
-from sojourn.outbound import Backend
+from sojourn.outbound import Backend, Jar
 
 LIBRARIES = {"httpx2": ["httpx2", "httpx2_sync"], "aiohttp": ["aiohttp"], "requests": ["requests"]}
 
@@ -27,6 +27,13 @@ def test_a_library_that_is_missing_is_named(library: str, monkeypatch: pytest.Mo
     for name in LIBRARIES[library]:
         with pytest.raises(SettingError, match=f"needs {library}: pip install"):
             getattr(exchange, name)()
+
+
+def test_the_list_that_cookies_need_is_named_when_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "publicsuffixlist", None)
+    monkeypatch.delitem(sys.modules, "sojourn.outbound.jar.suffixes", raising=False)
+    with pytest.raises(SettingError, match=r"cookies need the public suffix list: pip install 'sojourn\[outbound\]'"):
+        Jar()
 
 
 def test_what_would_go_past_the_exchange_is_refused() -> None:
