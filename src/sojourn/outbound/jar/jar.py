@@ -211,8 +211,8 @@ def _chosen(suffixes: Suffixes | Literal["public"] | None) -> Suffixes:
         from sojourn.outbound.jar.suffixes import is_public
     except ModuleNotFoundError:
         raise SettingError(
-            "cookies need the public suffix list: pip install 'sojourn[outbound]'; Jar(suffixes=None), which sends each "
-            "back to its own host only, does without"
+            "cookies need the public suffix list: pip install 'sojourn[outbound]'; Jar(suffixes=None), which sends "
+            "each back to its own host only, does without"
         ) from None
     return is_public
 
