@@ -61,7 +61,7 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "no time at all": (settings(idle=0), "Backend(idle=…): give a number of seconds above 0"),
     "a duration": (settings(idle=timedelta(minutes=20)), "Backend(idle=…): give a number of seconds"),
     "a number for limits": (settings(limits=20), "Backend(limits=…): give Limits(calls=20)"),
-    "pairs for domains": (settings(domains=[("a.example", "b.example")]), "Backend(domains=…): give Domains([(ours,"),
+    "pairs for domains": (settings(jar=[("a.example", "b.example")]), "Backend(jar=…): give Jar(domains=…), or"),
     "text for a key": (settings(key="secret"), "Backend(key=…): give bytes"),
     "no expression": (settings(session_cookie="*SESSION"), "Backend(session_cookie=…): give a regular expression"),
     "a limit of none": (limits(calls=0), "Limits(calls=0): give a whole number from 1 on, or None"),

@@ -8,7 +8,10 @@ import msgspec
 
 from sojourn.errors import NotStorable
 
-__all__ = ["Record", "is_text", "told_by"]
+__all__ = ["BACKENDS", "Record", "is_text", "told_by"]
+
+BACKENDS = "backend:"
+"""What the name of no application begins with: under it are sessions that are held at back ends."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

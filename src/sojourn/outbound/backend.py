@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hmac
-import re
 import secrets
 import ssl
 import time
-from collections.abc import Callable, Generator, Iterable
-from functools import partial
+from collections.abc import Callable, Generator, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlsplit
+
+import msgspec
 
 from sojourn.core.events import Listener
 from sojourn.core.lifetime import Clock
@@ -22,18 +22,21 @@ from sojourn.outbound.csrf import Csrf, Fetched
 from sojourn.outbound.drivers.way import way
 from sojourn.outbound.events import BackendEvent
 from sojourn.outbound.exchange import Exchange, Share
-from sojourn.outbound.jar import Domains, Jar
-from sojourn.outbound.jar.hosts import canonical
+from sojourn.outbound.jar import Jar
 from sojourn.outbound.keeping.gate import Gate, Pace
 from sojourn.outbound.keeping.held import Held
 from sojourn.outbound.keeping.place import Place
 from sojourn.outbound.limits import Limits
 from sojourn.outbound.lines import Lines
 from sojourn.outbound.messages import Response
-from sojourn.outbound.negotiation import close
+from sojourn.outbound.negotiation import close, forget
 from sojourn.outbound.observed import Observer
-from sojourn.outbound.rules import Rules
+from sojourn.outbound.rules import Rules, check, check_shared, names_of_session, origin_of, sharing
 from sojourn.outbound.telling import Telling
+from sojourn.waiting import wait
+
+if TYPE_CHECKING:
+    from sojourn.store.base import Store
 
 __all__ = ["Backend"]
 
@@ -75,10 +78,12 @@ class Backend:
         idle: float = IDLE,
         limits: Limits = _NO_LIMITS,
         hosts: Iterable[str] = (),
-        domains: Domains | None = None,
+        jar: Jar | None = None,
         session_cookie: str = SESSION_COOKIE,
         tls: ssl.SSLContext | None = None,
         proxy: str | None = None,
+        store: str | Store | None = None,
+        seal: Sequence[bytes] | None = None,
         key: bytes | None = None,
         clock: Clock = time.time,
     ) -> None:
@@ -86,42 +91,44 @@ class Backend:
 
         `url`: where it is; what calls name is relative to it. `reuse`: what shares a session: "none", each call signs
         in; "exchange", the calls of one exchange; "flow", all calls of a principal; "user", all calls for one user
-        (`exchange(user=session.principal)`). `auth`: who signs in; a pair of user and password is `Basic`.
-        `csrf`: the dialect of its tokens; True is SAP's. `identity`: "each" principal has sessions of their
-        own; "first", whoever signs in first lends the session to all others of the scope, and a warning says so.
-        `stateful`: the back end keeps a state in the session, so that a lost one is an error. `sequential`: it cannot
-        serve one session in parallel, so calls queue up. `lost`: tells by an answer, besides a refusal that `auth`
-        knows, that the session is gone. `closing`: how a session is closed at the end of its scope; None lets it
-        expire. `idle`: seconds without a call after which a session is not tried any more. `limits`: how much it is
-        asked at once. `hosts`: others that its cookies are for, as "*.example.org".
-        `domains`: what domains of cookies are called on our side.
-        `session_cookie`: the names of cookies that name a session, as a regular expression: where they are replaced, a
-        stateful exchange is lost. `tls`: whom to trust, and which certificate to show; None: as each client library
-        does by itself. `proxy`: by which all of it goes, as http://user:password@proxy.example:3128; None: by none,
-        whatever the environment says. `key`: of this installation, secret: by it logs show hashes of cookies that are
-        the same on each node and tell nothing; None: one that is this object's own. `clock`: seconds since 1970.
+        (`exchange(user=session.principal)`). `auth`: who signs in; a pair of user and password is `Basic`. `csrf`: the
+        dialect of its tokens; True is SAP's. `identity`: "each" principal has sessions of their own; "first", whoever
+        signs in first lends the session to all others of the scope, and a warning says so. `stateful`: the back end
+        keeps a state in the session, so that a lost one is an error. `sequential`: it cannot serve one session in
+        parallel, so calls queue up. `lost`: tells by an answer, besides a refusal that `auth` knows, that the session
+        is gone. `closing`: how a session is closed at the end of its scope; None lets it expire. `idle`: seconds
+        without a call after which a session is not tried any more. `limits`: how much it is asked at once. `hosts`:
+        others that its cookies are for, as "*.example.org". `jar`: what those of sessions are like, as `Jar(domains=…)`
+        behind a Cloud Connector. `session_cookie`: the names of cookies that name a session, as a regular expression:
+        where they are replaced, a stateful exchange is lost. `tls`: whom to trust, and which certificate to show; None:
+        as each client library does by itself. `proxy`: by which all of it goes, as
+        http://user:password@proxy.example:3128; None: by none, whatever the environment says. `store`: where sessions
+        are held that all nodes with the same `key` share, for "flow" and "user": an address such as valkey://host/0, or
+        a `Store`. `seal`: the ring of keys by which they are encrypted there, as that of `Sessions`; `memory:` needs
+        none. `key`: of this installation, secret: by it logs show hashes of cookies that are the same on each node and
+        tell nothing; None: one that is this object's own. `clock`: seconds since 1970.
 
         Raises `SettingError` for what cannot work.
         """
-        origin = _origin(url)
+        origin = origin_of(url)
         self.way = way(origin, tls, proxy)
         path = urlsplit(url).path.removeprefix("/")
-        _check(reuse, identity, limits, domains, key, stateful=stateful)
+        check(reuse, identity, limits, key, stateful=stateful)
         self._key = key if key is not None else secrets.token_bytes(32)
         self.reuse: Reuse = reuse
         self.held = Held(limits.sessions or _MOST)
         self.rules = Rules(
             url=origin + (path if path.endswith("/") or not path else path + "/"),
             origin=origin,
-            shares=partial(_shares, tuple(_pattern(host) for host in hosts), origin.partition(":")[0]),
-            new_jar=partial(Jar, domains=domains),
+            shares=sharing(origin, hosts),
+            jar=jar if jar is not None else Jar(),
             clock=clock,
             csrf=Fetched() if csrf is True else csrf or None,
             lost=lost,
             stateful=stateful,
             sequential=sequential,
             idle=idle,
-            session_cookie=_names(session_cookie),
+            session_cookie=names_of_session(session_cookie),
             closing=closing,
             room=None if limits.sessions is None else Gate(limits.sessions, "sessions"),
             spare=self.held.spare,
@@ -129,7 +136,11 @@ class Backend:
             pace=None if limits.pace is None else Pace(*limits.pace, time.monotonic),
             patience=limits.patience,
             telling=Telling(origin, self._key),
+            fleet=None,
         )
+        if store is not None:
+            check_shared(reuse, identity, stateful=stateful)
+            self._join(store, seal, key)
         self.lines = Lines(self.way)
         self._at_once = min(_AT_ONCE, limits.calls or _AT_ONCE)
         self.observers: tuple[Observer, ...] = ()
@@ -158,7 +169,7 @@ class Backend:
 
     def forgetting(self, user: str) -> Generator[Any, Any, None]:
         """What closes the sessions that are held for `user`: for drivers."""
-        yield from close(self.held.take(user), self.rules)
+        yield from forget(user, self.held.take(user), self.rules)
 
     def principal(self, auth: Auth | None) -> object:
         """Whose sessions are one: those of the same credentials, or everybody's with identity "first"."""
@@ -222,6 +233,8 @@ class Backend:
             await self._end()
         finally:
             await self.lines.aclose()
+            if self.rules.fleet is not None:
+                await self.rules.fleet.aclose()
 
     def close(self) -> None:
         """Close the sessions that are held, and the connections of clients that wait."""
@@ -230,10 +243,24 @@ class Backend:
                 self.lines.do(self._ending())
         finally:
             self.lines.close()
+            if self.rules.fleet is not None:
+                wait(self.rules.fleet.aclose())
 
     async def forget(self, user: str) -> None:
-        """Close the sessions that are held for `user`, whose own session has ended."""
+        """Close the sessions that are held for `user`, whose own session has ended; with a `store`, on all nodes.
+
+        Raises `StoreError` where that cannot be asked: other nodes may then go on with theirs.
+        """
         await self.lines.do_async(self.forgetting(user))
+
+    def _join(self, store: str | Store, seal: Sequence[bytes] | None, key: bytes | None) -> None:
+        from sojourn.outbound.fleet import joined
+
+        rules = self.rules
+        fleet = joined(
+            store, seal, key, url=rules.url, jar=rules.jar, clock=rules.clock, idle=rules.idle, telling=rules.telling
+        )
+        self.rules = msgspec.structs.replace(rules, fleet=fleet)
 
     def _ending(self) -> Generator[Any, Any, None]:
         yield from close(self.held.take(), self.rules)
@@ -243,62 +270,3 @@ class Backend:
         if places := self.held.take():
             parts = (places[first :: self._at_once] for first in range(min(self._at_once, len(places))))
             await self.lines.do_async(*(close(part, self.rules) for part in parts))
-
-
-def _origin(url: str) -> str:
-    """Scheme, host and port of a URL, and a slash. Raises `SettingError`."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingError("Backend(url): give an address with its scheme, such as https://erp.example.com/api")
-    if parts.username is not None or parts.query or parts.fragment:
-        raise SettingError("Backend(url): leave out user and query; give auth=(…, …), and the query with each call")
-    host = canonical(f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname)
-    if host is None:
-        raise SettingError(f"Backend(url): {parts.hostname!r} is no name of a host")
-    usual = port in (None, 443 if parts.scheme == "https" else 80)
-    return f"{parts.scheme}://{host}{'' if usual else f':{port}'}/"
-
-
-def _check(reuse: str, identity: str, limits: object, domains: object, key: object, *, stateful: bool) -> None:
-    if reuse not in ("none", "exchange", "flow", "user"):
-        raise SettingError(f"Backend(reuse={reuse!r}): give 'none', 'exchange', 'flow' or 'user'")
-    if identity not in ("each", "first"):
-        raise SettingError(f"Backend(identity={identity!r}): give 'each' or 'first'")
-    if stateful and reuse in ("none", "flow"):
-        raise SettingError(
-            f"Backend(stateful=True, reuse={reuse!r}): a state is of one exchange; give reuse='exchange'"
-        )
-    if not isinstance(limits, Limits):
-        raise SettingError("Backend(limits=…): give Limits(calls=20), or others of its settings")
-    if not isinstance(domains, Domains | None):
-        raise SettingError("Backend(domains=…): give Domains([(ours, theirs)]), or None")
-    if not isinstance(key, bytes | None):
-        raise SettingError("Backend(key=…): give bytes, the same on each node, or None for a key of this object's own")
-
-
-def _names(session_cookie: str) -> re.Pattern[str]:
-    try:
-        return re.compile(session_cookie)
-    except (TypeError, re.error):
-        raise SettingError(
-            "Backend(session_cookie=…): give a regular expression, such as 'MYSESSION' or '.*SESSION'"
-        ) from None
-
-
-def _pattern(host: str) -> re.Pattern[str]:
-    name = host.removeprefix("*.")
-    if not name or "*" in name or "/" in name:
-        raise SettingError(f"Backend(hosts={host!r}): give names of hosts, or what is below one, as '*.example.org'")
-    below = r"(?:[\w-]+\.)+" if host != name else ""
-    return re.compile(rf"(https?)://{below}{re.escape(name)}(?::\d+)?/", re.IGNORECASE)
-
-
-def _shares(patterns: tuple[re.Pattern[str], ...], scheme: str, url: str) -> bool:
-    """Whether the cookies of a back end are for this URL, too. Those of https are for nothing less."""
-    return any(
-        (match := pattern.match(url)) and (scheme == "http" or match[1].lower() == "https") for pattern in patterns
-    )

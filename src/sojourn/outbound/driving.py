@@ -9,7 +9,8 @@ from collections.abc import Generator
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar, cast
 
-from sojourn.outbound.messages import Ask, Pause, Request, Response, Send, Step, Wait
+from sojourn.outbound.messages import Ask, Do, Pause, Request, Response, Send, Step, Wait
+from sojourn.waiting import wait
 
 __all__ = ["PATIENCE", "AsyncHands", "Hands", "drive", "drive_async"]
 
@@ -82,7 +83,7 @@ def drive(steps: Generator[Any, Any, T], hands: Hands | Asks) -> T:
         return value
 
 
-async def _step_async(step: Step, hands: AsksAsync) -> Response | None:
+async def _step_async(step: Step, hands: AsksAsync) -> Any:
     match step:
         case Ask():
             return await hands.ask(step.request)
@@ -90,10 +91,12 @@ async def _step_async(step: Step, hands: AsksAsync) -> Response | None:
             await _wait(step)
         case Pause():
             await asyncio.sleep(step.seconds)
+        case Do():
+            return await step.work()
     return None
 
 
-def _step(step: Step, hands: Hands | Asks) -> Response | None:
+def _step(step: Step, hands: Hands | Asks) -> Any:
     match step:
         case Send():
             return cast("Hands", hands).send(step)
@@ -103,6 +106,8 @@ def _step(step: Step, hands: Hands | Asks) -> Response | None:
             step.future.result(step.seconds)
         case Pause():
             time.sleep(step.seconds)
+        case Do():
+            return wait(step.work())
     return None
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "SessionForgotten",
     "SignedIn",
     "SignsInEachTime",
+    "StoreAway",
     "TokenFetched",
     "TokenMissing",
 ]
@@ -70,6 +71,12 @@ class PrincipalIgnored(BackendEvent, frozen=True):
 
     ignored: str
     """Who called."""
+
+
+class StoreAway(BackendEvent, frozen=True):
+    """The store of held sessions cannot be used, so this node goes on alone; told once, until it can."""
+
+    reason: str
 
 
 class CallSent(BackendEvent, Detail, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeAlias
 
@@ -14,6 +14,7 @@ __all__ = [
     "SAFE",
     "Ask",
     "Call",
+    "Do",
     "Pause",
     "Request",
     "Response",
@@ -137,7 +138,16 @@ class Pause(msgspec.Struct, frozen=True):
     seconds: float
 
 
-Step: TypeAlias = Send | Ask | Wait | Pause
+class Do(msgspec.Struct, frozen=True):
+    """Await what `work` returns, and answer its result. Raises what it raises."""
+
+    work: Callable[[], Awaitable[Any]]
+
+    def __repr__(self) -> str:
+        return "Do()"  # what it is to do may hold what nobody is to see
+
+
+Step: TypeAlias = Send | Ask | Wait | Pause | Do
 Steps: TypeAlias = Generator[Step, Any, Response]
 
 

@@ -21,6 +21,7 @@ from sojourn.outbound.events import (
     SessionForgotten,
     SignedIn,
     SignsInEachTime,
+    StoreAway,
     TokenFetched,
     TokenMissing,
 )
@@ -110,6 +111,10 @@ class Telling:
     def ignored(self, place: Place, session: BackendSession | None, ignored: str) -> None:
         """Another principal called, and the first one's session is used."""
         self._tell(PrincipalIgnored, place, session, level=logging.WARNING, ignored=ignored)
+
+    def alone(self, place: Place, session: BackendSession | None, reason: str) -> None:
+        """The store of the fleet cannot be used."""
+        self._tell(StoreAway, place, session, level=logging.WARNING, reason=reason)
 
     @property
     def _detailed(self) -> bool:

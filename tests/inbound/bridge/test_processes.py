@@ -12,7 +12,8 @@ import pytest
 BEGIN = """
 import asyncio, multiprocessing, os, signal, sys, threading
 from sojourn import Behind, Sessions
-from sojourn.inbound.bridge import Bridge, loop, wait
+from sojourn.inbound.bridge import Bridge, wait
+from sojourn.waiting import loop
 from tests.inbound.bridge.asked import Asked
 
 sessions = Sessions(sys.argv[1], save="async", write=Behind(interval=3600))

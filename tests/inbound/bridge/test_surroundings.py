@@ -121,6 +121,6 @@ def test_uwsgi_is_refused_unless_it_runs_threads(
 
 def test_what_is_refused_leaves_no_work_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(has_threads=0))
-    monkeypatch.setattr("sojourn.inbound.bridge.loop._loop", None)
+    monkeypatch.setattr("sojourn.waiting.loop._loop", None)
     with pytest.raises(SettingError):
         wait(Sessions().close())

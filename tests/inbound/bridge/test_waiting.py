@@ -19,8 +19,9 @@ from tests.inbound.bridge.asked import PATIENCE, Asked, Held
 from sojourn import Sessions
 from sojourn.core.events import Event
 from sojourn.errors import SettingError
-from sojourn.inbound.bridge import Bridge, loop, wait
+from sojourn.inbound.bridge import Bridge, wait
 from sojourn.store.memory import MemoryStore
+from sojourn.waiting import loop
 
 colour = ContextVar("colour", default="none")
 

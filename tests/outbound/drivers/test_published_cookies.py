@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from urllib.parse import urljoin
 
-import msgspec
 from tests.outbound.drivers.clients import Client, Via
 from tests.outbound.drivers.server import Reply, Server
 from tests.outbound.jar.cases import DATA, Case, http_state, web_platform
 
-from sojourn.outbound import Backend
-from sojourn.outbound.jar import Jar
+from sojourn.outbound import Backend, Jar
 from sojourn.outbound.jar.hosts import canonical, domains
 
 Network = tuple[Server, Via]
@@ -20,9 +17,8 @@ Network = tuple[Server, Via]
 
 def backend_of(case: Case) -> Backend:
     hosts = ("example.org", "*.example.org", "web-platform.test", "*.web-platform.test", "not-web-platform.test")
-    backend = Backend(urljoin(case.set_url, "/"), reuse="exchange", hosts=hosts, clock=lambda: case.now)
-    backend.rules = msgspec.structs.replace(backend.rules, new_jar=partial(Jar, standard=case.standard))
-    return backend
+    jar = Jar(standard=case.standard)
+    return Backend(urljoin(case.set_url, "/"), reuse="exchange", hosts=hosts, jar=jar, clock=lambda: case.now)
 
 
 async def sent(case: Case, client: type[Client], network: Network) -> list[bytes]:

@@ -146,6 +146,15 @@ def test_who_is_forgotten_while_signing_in_is_signed_out_when_that_is_done() -> 
     assert room_of(erp) == 1
 
 
+def test_who_has_waited_for_a_session_of_somebody_forgotten_begins_none() -> None:
+    erp = backend(reuse="user", closing=Logout("out"))
+    first, second = (Played(erp.exchange(user="her")) for _ in range(2))
+    assert list(erp.forgetting("her")) == []
+    first.fail(ConnectionError())
+    second.go_on()
+    assert isinstance(second.error, ExchangeEnded)
+
+
 def test_a_session_that_cannot_even_be_made_leaves_the_others_their_turn() -> None:
     times = iter([OverflowError()])
 

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from sojourn.inbound.bridge.bridge import Bridge, Waiting
 from sojourn.inbound.bridge.events import Events
-from sojourn.inbound.bridge.loop import at_exit, wait
+from sojourn.waiting import at_exit, wait
 
 __all__ = ["Bridge", "Events", "Waiting", "at_exit", "wait"]

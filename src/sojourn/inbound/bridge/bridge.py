@@ -11,11 +11,10 @@ from sojourn.core.session import Session
 from sojourn.inbound.answers.headers import tells_events
 from sojourn.inbound.answers.visit import Visit
 from sojourn.inbound.bridge.events import Events
-from sojourn.inbound.bridge.loop import at_exit, wait
-from sojourn.inbound.bridge.surroundings import check
 from sojourn.inbound.sessions import Sessions
 from sojourn.inbound.tracking.cookies import Headers
 from sojourn.inbound.tracking.request import Request
+from sojourn.waiting import at_exit, check, wait
 
 __all__ = ["Bridge", "Waiting"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from sojourn.inbound.answers.visit import Visit
-from sojourn.inbound.bridge.loop import wait
 from sojourn.inbound.lasting import Presence
+from sojourn.waiting import wait
 
 __all__ = ["Events"]
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from sojourn.core.events import Listeners, Reason, SessionEnded
 from sojourn.core.lifetime import Clock
-from sojourn.core.record import Record
+from sojourn.core.record import BACKENDS, Record
 from sojourn.errors import OutcomeUnknown, StoreError
 from sojourn.inbound.doubt import ask_again
 from sojourn.store.base import Ending, Lists, Query, Store, Sweeps, power
@@ -101,7 +101,7 @@ class Endings:
                 break
             self._tell(ending.record, ending.reason)
             told.append(ending.record)
-        sessions = sum(bool(record.app) for record in told)
+        sessions = sum(map(_of_visitors, told))
         if self._sweeps is None or not told:
             return sessions
         try:
@@ -124,5 +124,10 @@ class Endings:
         return True
 
     def _tell(self, record: Record, reason: Reason) -> None:
-        if self.heard and record.app:  # what several applications share is no session
+        if self.heard and _of_visitors(record):
             self._listeners.tell(SessionEnded.of(record, reason))
+
+
+def _of_visitors(record: Record) -> bool:
+    """Whether it is a session of an application's: not what several of them share, and none at a back end."""
+    return bool(record.app) and not record.app.startswith(BACKENDS)

@@ -9,7 +9,7 @@ import msgspec
 
 from sojourn.core.cookies import Cookie
 from sojourn.core.lifetime import Clock, Lifetime
-from sojourn.core.record import is_text
+from sojourn.core.record import BACKENDS, is_text
 from sojourn.errors import SettingError
 from sojourn.inbound.ending import Limit, Sweep
 from sojourn.inbound.lasting import Sockets
@@ -75,6 +75,8 @@ def check_names(app: str, skip: Sequence[str]) -> None:
     """Raise `SettingError` for an application without a name, and for what is no beginning of a path."""
     if not app or not is_text(app):
         raise SettingError(f"Sessions(app={app!r}): give the application a name, without NUL")
+    if app.startswith(BACKENDS):
+        raise SettingError(f"Sessions(app={app!r}): {BACKENDS} begins the names of back ends; give another")
     if isinstance(skip, str) or not all(path.startswith("/") for path in skip):
         raise SettingError(f"Sessions(skip={skip!r}): give a list of beginnings of paths, as in ['/static/']")
 

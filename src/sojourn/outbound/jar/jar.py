@@ -136,6 +136,25 @@ class Jar:
             self._shelf = Shelf()
             self._made = {}
 
+    def merge(self, theirs: Jar, *, since: Jar) -> None:
+        """Have what `theirs` has, but for what was set or dropped here `since` then."""
+        with theirs._lock:
+            other = theirs._shelf.by_place()
+        with since._lock:
+            was = since._shelf.by_place()
+        with self._lock:
+            ours, shelf = self._shelf.by_place(), Shelf()
+            places = {**other, **ours}
+            for place in places:
+                mine, before = ours.get(place), was.get(place)
+                same = mine is before or (mine is not None and before is not None and mine.says(before))
+                chosen = other.get(place) if same else mine
+                if chosen is not None:
+                    shelf.add(chosen)
+            shelf.trim({domain for domain, _ in places})
+            self._shelf = shelf
+            self._made = {}
+
     def pack(self) -> bytes:
         """All of it, secrets included, for a store: MessagePack."""
         with self._lock:
@@ -152,14 +171,12 @@ class Jar:
         standard: Standard = "rfc6265bis",
     ) -> Jar:
         """What was packed, with the settings of `Jar`. Raises `StoreDamaged` for what is none."""
-        jar = cls(suffixes=suffixes, domains=domains, standard=standard)
-        try:
-            cookies = _decoder.decode(data).cookies
-        except (msgspec.DecodeError, UnicodeError):
-            cookies = None
-        if cookies is None or not all(cookie.sendable for cookie in cookies):
-            raise StoreDamaged("the cookies of a back end's session cannot be read; end that session")
-        for cookie in cookies:
+        return cls(suffixes=suffixes, domains=domains, standard=standard).like(data)
+
+    def like(self, data: bytes | None = None) -> Jar:
+        """Another one with these settings: empty, or with what was packed. Raises `StoreDamaged` for what was not."""
+        jar = Jar(suffixes=self._suffixes, domains=self._domains, standard=self._standard)
+        for cookie in _unpacked(data) if data is not None else ():
             if cookie.host_only or not jar._is_public(cookie.domain):  # the list may have grown since
                 jar._shelf.add(cookie)
         return jar
@@ -200,6 +217,16 @@ class Jar:
         for made in self._made.values():
             for cookie in made.cookies:
                 cookie.accessed_at = max(cookie.accessed_at, made.used_at)
+
+
+def _unpacked(data: bytes) -> list[Stored]:
+    try:
+        cookies = _decoder.decode(data).cookies
+    except (msgspec.DecodeError, UnicodeError):
+        cookies = None
+    if cookies is None or not all(cookie.sendable for cookie in cookies):
+        raise StoreDamaged("the cookies of a back end's session cannot be read; end that session")
+    return cookies
 
 
 def _chosen(suffixes: Suffixes | Literal["public"] | None) -> Suffixes:

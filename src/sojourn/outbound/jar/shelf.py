@@ -34,6 +34,10 @@ class Shelf:
         for kept in self._domains.values():
             yield from kept.values()
 
+    def by_place(self) -> dict[tuple[str, tuple[str, str, bool]], Stored]:
+        """All of them, by domain and place."""
+        return {(cookie.domain, cookie.place): cookie for cookie in self}
+
     @property
     def expiry(self) -> float:
         """When the next cookie may expire."""

@@ -35,7 +35,7 @@ class Held:
             if place is not None:
                 self._places.move_to_end((scope, principal))
                 return place, None
-            place = self._places[scope, principal] = Place(auth)
+            place = self._places[scope, principal] = Place(auth, scope)
             return place, self._places.popitem(last=False)[1] if len(self._places) > self._most else None
 
     @property

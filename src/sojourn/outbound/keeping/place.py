@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sojourn.core.record import Record
 from sojourn.outbound.auth.base import Auth
 from sojourn.outbound.keeping.gate import Gate
 from sojourn.outbound.keeping.session import BackendSession
@@ -12,6 +13,7 @@ __all__ = ["Place"]
 DENIALS = 100  # calls that are remembered as denied: what is denied is mostly the same few
 DENIED = 60.0  # seconds for which they are: the right may be given at any time, and the session be lost as well
 DOUBTS = 2  # sessions in a row that were refused at their first use: the back end knows nobody by its cookies
+DOUBTED = 60.0  # seconds for which that is believed: it may just have been started twice
 
 
 class Place(Once[BackendSession]):
@@ -20,6 +22,7 @@ class Place(Once[BackendSession]):
     __slots__ = (
         "_calls",
         "_denied",
+        "_doubted_at",
         "_given_way",
         "_sharers",
         "auth",
@@ -27,14 +30,34 @@ class Place(Once[BackendSession]):
         "denials",
         "doubts",
         "ended",
+        "forgotten",
+        "gone",
+        "keeping",
+        "key",
+        "scope",
+        "superseded",
+        "there",
         "told_to_sign_always",
         "turn",
     )
 
-    def __init__(self, auth: Auth | None) -> None:
-        """`auth`: who signs in; None: nobody, and the back end gives a session to whoever comes."""
+    def __init__(self, auth: Auth | None, scope: str = "") -> None:
+        """`auth`: who signs in; None: nobody, and the back end gives a session to whoever comes. `scope`: its name."""
         super().__init__()
         self.auth = auth
+        self.scope = scope
+        self.key = ""
+        """Where it is in the store of a fleet, once that is known."""
+        self.there: Record | None = None
+        """What was last seen there."""
+        self.gone: tuple[str, int] | None = None
+        """The session that was refused last, by ref and version: what other nodes have of it is not tried again."""
+        self.keeping = False
+        """Whether somebody is storing its session."""
+        self.forgotten = False
+        """Whether its session is to be in no store any more."""
+        self.superseded: list[BackendSession] = []
+        """Sessions that gave way to what other nodes did, and are to be closed when no call is in them any more."""
         self.turn = Gate(1, "the session")
         """For back ends that cannot serve one session in parallel."""
         self.broken = False
@@ -47,6 +70,7 @@ class Place(Once[BackendSession]):
         self.told_to_sign_always = False
         """Whether somebody was told that the back end keeps no session."""
         self._calls = 0
+        self._doubted_at = 0.0
         self._denied: dict[tuple[str, str], float] = {}
         self._given_way = False
         self._sharers = 1
@@ -56,10 +80,9 @@ class Place(Once[BackendSession]):
         """Whose it is, for logs and events."""
         return self.auth.identity if self.auth is not None else ""
 
-    @property
-    def signs_always(self) -> bool:
+    def signs_always(self, now: float) -> bool:
         """Whether the back end refuses whoever comes with a cookie alone."""
-        return self.doubts >= DOUBTS
+        return self.doubts >= DOUBTS and now < self._doubted_at + DOUBTED
 
     def share(self) -> None:
         """One exchange more has it."""
@@ -85,14 +108,49 @@ class Place(Once[BackendSession]):
 
     @property
     def spare(self) -> bool:
-        """Whether it holds a session, and no call is in it."""
-        return self.value is not None and not self._calls
+        """Whether it holds a session that makes room, and no call is in it."""
+        session = self.value
+        return session is not None and session.occupies and not self._calls
 
     def give_way(self) -> bool:
         """Let the session go with the last call; whether that is now."""
         with self._lock:
             self._given_way = True
             return not self._calls
+
+    def begin_keeping(self) -> bool:
+        """Have the right to store its session, until `keeping` is False again; False where somebody has it."""
+        with self._lock:
+            first, self.keeping = not self.keeping, True
+            return first
+
+    def others_have(self, session: BackendSession) -> bool:
+        """Whether other nodes go on with a session of it."""
+        return session.shared and not self.forgotten
+
+    def replace(self, session: BackendSession, other: BackendSession) -> bool:
+        """Hold `other` instead of `session`; False where it holds that no more."""
+        with self._lock:
+            if self.value is not session:
+                return False
+            self.value = other
+            return True
+
+    def retire(self, session: BackendSession) -> None:
+        """Another node has forgotten it: it is not brought back, and is closed in case that node has not."""
+        if self.drop(session):
+            session.shared = False
+            self.superseded.append(session)
+
+    def left_behind(self) -> list[BackendSession]:
+        """The superseded sessions, for the one who is to close them; none while calls go on."""
+        if not self.superseded:
+            return []
+        with self._lock:
+            if self._calls:
+                return []
+            left, self.superseded = self.superseded, []
+            return left
 
     def deny(self, call: tuple[str, str], now: float) -> None:
         """That call, by method and address, is refused in whatever session."""
@@ -113,7 +171,10 @@ class Place(Once[BackendSession]):
         session.leave()
         return True
 
-    def refused(self, session: BackendSession) -> None:
+    def refused(self, session: BackendSession, now: float) -> None:
         """The back end has said so, to a call in it."""
         if self.lose(session):
+            if session.shared and self.there is not None:
+                self.gone = session.ref, self.there.version
             self.doubts = 0 if session.proven else self.doubts + 1
+            self._doubted_at = now

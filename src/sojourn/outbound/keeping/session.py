@@ -18,7 +18,7 @@ class BackendSession:
     to a session that is gone changes nothing of the one that is there.
     """
 
-    __slots__ = ("_room", "jar", "proven", "ref", "signs_always", "token", "used_at")
+    __slots__ = ("_room", "changed", "jar", "kept_at", "proven", "ref", "shared", "signs_always", "token", "used_at")
 
     def __init__(self, jar: Jar, now: float, room: Gate | None = None) -> None:
         """`jar`: for its cookies, empty. `now`: seconds since 1970. `room`: what it was let in at."""
@@ -32,6 +32,17 @@ class BackendSession:
         """Whether each call carries credentials, for the back end knows nobody by a cookie."""
         self.proven = False
         """Whether a call without credentials has been answered as one of somebody signed in."""
+        self.changed = False
+        """Whether it has changed since it was stored, where it is."""
+        self.shared = False
+        """Whether other nodes know it."""
+        self.kept_at = now
+        """The time of use that they know."""
+
+    @property
+    def occupies(self) -> bool:
+        """Whether somebody else has room when it goes: not, where another node has begun it."""
+        return self._room is not None
 
     def leave(self) -> None:
         """It is gone, at the back end or for us: there is room for another one. May be called again."""

@@ -62,7 +62,10 @@ class Attempt:
 
     def go(self, call: Call, *, last: bool) -> Steps:
         """The whole of it. Raises `Refused` or `SignInFailed`."""
-        if self.claim is not None or self.session.signs_always:
+        session = self.session
+        # Where a refusal is likely and would be the end of the call, it is not risked.
+        risky = self.place.doubts and not (session.proven or call.replayable)
+        if self.claim is not None or session.signs_always or risky:
             self._since = self.rules.clock()
             yield from self._sign_in()
         csrf, token = self.rules.csrf, ""
@@ -91,6 +94,7 @@ class Attempt:
         if rules.lost is not None and rules.lost(answer):
             raise Refused(signed=signed, answer=answer, processed=True)
         if rules.csrf is not None and (seen := rules.csrf.seen(call, answer, self._cookies(call))):
+            session.changed = session.changed or session.token.value != seen
             session.token.value = seen
         self._settle(answer)
         return answer
@@ -186,6 +190,7 @@ class Attempt:
             steps = csrf.fetch(self.rules.url, call, self._cookies(call), stale)
             token = yield from self._play(steps, self._credentials, refusable=True)
             got.use(token or "")
+            self.session.changed = True
         finally:
             got.give_up()
         self.rules.telling.fetched(self.place, self.session, token)
@@ -252,9 +257,9 @@ class Attempt:
         if ours and (cookies := answer.all("set-cookie")):
             held = self.place.value is session  # what is being begun or closed may change its name
             before = self._names_of_session() if rules.stateful and held else {}
-            session.jar.receive(url, cookies, now=session.used_at)
+            session.changed = session.jar.receive(url, cookies, now=session.used_at) or session.changed
             if before and before.items() - self._names_of_session().items():
-                self.place.refused(session)
+                self.place.refused(session, session.used_at)
                 self.place.broken = True
                 raise SessionLost(f"{rules.origin} has begun another session in the middle of a stateful exchange")
 
@@ -272,11 +277,13 @@ class Attempt:
         self._known(signed=bool(self._credentials))
         cookies = len(session.jar)
         if self.claim is not None and (cookies or answer.status < 500):
-            session.signs_always = place.auth is not None and (not cookies or place.signs_always)
+            session.signs_always = place.auth is not None and (not cookies or place.signs_always(session.used_at))
             if session.signs_always:
                 self.rules.telling.signs_in_each_time(place, session)
             self._begin()
-        elif cookies and session.signs_always and not place.signs_always:
+        elif self._credentials and place.value is not session and answer.all("set-cookie"):
+            place.superseded.append(session)  # it was refused to others meanwhile, and has begun anew for nobody
+        elif cookies and session.signs_always and not place.signs_always(session.used_at):
             session.signs_always = False
 
     def _known(self, *, signed: bool) -> None:
@@ -284,6 +291,7 @@ class Attempt:
         self.doubtful = False
         self.place.denials = 0
         if not signed:
+            self.session.changed = self.session.changed or not self.session.proven
             self.session.proven = True
             self.place.doubts = 0
 
@@ -292,7 +300,7 @@ class Attempt:
         if self.claim is None or self.claim.settled.done():
             return
         if not self.session.signs_always:
-            self.session.signs_always = self.place.signs_always
+            self.session.signs_always = self.place.signs_always(self.session.used_at)
         if not self.session.signs_always and len(self.session.jar):
             self._credentials = {}
         self.claim.use(self.session)

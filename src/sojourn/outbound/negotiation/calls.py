@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from typing import Any
 
-from sojourn.errors import BackendBusy, ExchangeEnded, SessionLost, SignInFailed
+from sojourn.errors import BackendBusy, BackendError, ExchangeEnded, SessionLost, SignInFailed, StoreError
 from sojourn.outbound.keeping.gate import Gate
 from sojourn.outbound.keeping.place import Place
 from sojourn.outbound.keeping.session import BackendSession
@@ -31,7 +31,7 @@ from sojourn.outbound.negotiation.attempt import Attempt, Refused
 from sojourn.outbound.once import Claim
 from sojourn.outbound.rules import Rules
 
-__all__ = ["close", "converse", "once", "vacate"]
+__all__ = ["close", "converse", "forget", "once", "vacate"]
 
 RENEWALS = 2  # of one call: the second is for a session that was lost while this call waited to go on with it
 DENIALS = 2  # sign-ins in a row that are taken for denials of their calls; after many more, users are locked out
@@ -48,17 +48,34 @@ def converse(call: Call, place: Place, rules: Rules, *, last: bool = False) -> S
     place.enter()
     try:
         answer = yield from _renewing(call, place, rules, last=last)
+        yield from _keep(place, rules)
+    except BackendError:
+        yield from _leave_place(place, rules)
+        raise
     except BaseException:
         if place.leave():
             _abandon(place, rules)
         if _wanted(rules) and (spare := rules.spare()) is not None and spare.give_way():
             _abandon(spare, rules)
         raise
+    yield from _leave_place(place, rules, told=last and rules.closing is not None and bool(rules.closing.headers))
+    return answer
+
+
+def _keep(place: Place, rules: Rules) -> Generator[Any, Any, None]:
+    """Tell other nodes what the session has become."""
+    if rules.fleet is not None and rules.fleet.due(place):
+        yield from rules.fleet.keep(place)
+
+
+def _leave_place(place: Place, rules: Rules, *, told: bool = False) -> Generator[Any, Any, None]:
+    """Close what nobody needs any more. `told`: the back end knows already that this was the last call."""
     if place.leave():
-        yield from _close(place, rules, told=last and rules.closing is not None and bool(rules.closing.headers))
+        yield from _close(place, rules, told=told)
+    for session in place.left_behind():
+        yield from Attempt(place, rules, session).close()
     if _wanted(rules):
         yield from _make_room(rules)
-    return answer
 
 
 def once(call: Call, place: Place, rules: Rules) -> Steps:
@@ -81,6 +98,29 @@ def close(places: Iterable[Place], rules: Rules) -> Generator[Any, Any, None]:
             _abandon(place, rules)
 
 
+def forget(scope: str, places: Iterable[Place], rules: Rules) -> Generator[Any, Any, None]:
+    """As `close`, for all nodes: the sessions of that scope are taken from the fleet as well, and closed.
+
+    Raises `StoreError` where the store cannot be asked; what this node holds is closed for all that.
+    """
+    own = list(places)
+    refs = {session.ref for place in own if (session := place.value) is not None}
+    failure: StoreError | None = None
+    others: list[BackendSession] = []
+    for place in own:
+        place.ended = place.forgotten = True  # first, or a call that ends meanwhile would store it again
+    try:
+        others = (yield from rules.fleet.end(scope)) if rules.fleet is not None else []
+    except StoreError as error:
+        failure = error
+    yield from close(own, rules)
+    for session in others:
+        if session.ref not in refs:
+            yield from Attempt(Place(None, scope), rules, session).close()
+    if failure is not None:
+        raise failure
+
+
 def vacate(place: Place, rules: Rules) -> Generator[Any, Any, None]:
     """Close the session of `place`, which another one has taken the room of; where calls go on, with the last one."""
     if place.give_way():
@@ -91,7 +131,12 @@ def _close(place: Place, rules: Rules, *, told: bool = False) -> Generator[Any, 
     """`told`: the back end has been told already."""
     session = place.value
     if session is not None and place.drop(session):
-        yield from Attempt(place, rules, session).close(told=told)
+        if place.others_have(session):
+            session.leave()
+        else:
+            yield from Attempt(place, rules, session).close(told=told)
+    for each in place.left_behind():
+        yield from Attempt(place, rules, each).close()
 
 
 def _wanted(rules: Rules) -> bool:
@@ -109,7 +154,7 @@ def _make_room(rules: Rules) -> Generator[Any, Any, None]:
 def _abandon(place: Place, rules: Rules) -> None:
     """Let the session go, and the back end let it expire."""
     session = place.value
-    if session is not None and place.lose(session):
+    if session is not None and place.lose(session) and not place.others_have(session):
         rules.telling.closed(place, session, "no")
 
 
@@ -126,7 +171,7 @@ def _renewing(call: Call, place: Place, rules: Rules, *, last: bool) -> Steps:
     gone: BackendSession | None = None
     requests = 0
     for left in reversed(range(RENEWALS + 1)):
-        attempt, entered = yield from _admitted(place, rules)
+        attempt, entered = yield from _admitted(place, rules, seeks=left > 0)
         try:
             attempt.requests = requests
             return (yield from attempt.go(call, last=last))
@@ -146,13 +191,14 @@ def _renewing(call: Call, place: Place, rules: Rules, *, last: bool) -> Steps:
     raise SessionLost(f"{rules.origin} forgets each session at once; {call!r} was not sent again")
 
 
-def _admitted(place: Place, rules: Rules) -> Generator[Any, Any, tuple[Attempt, list[Gate]]]:
+def _admitted(place: Place, rules: Rules, *, seeks: bool) -> Generator[Any, Any, tuple[Attempt, list[Gate]]]:
     """What may go now, in the session that is there by now; and what it is to leave when it has gone.
 
-    Who waits for a session has not entered anything yet, or those who have one could not go on and end.
+    Who waits for a session has not entered anything yet, or those who have one could not go on and end. `seeks`: that
+    of another node will do, too.
     """
     while True:
-        attempt = Attempt(place, rules, *(yield from _session(place, rules)))
+        attempt = Attempt(place, rules, *(yield from _session(place, rules, seeks=seeks)))
         entered: list[Gate] = []
         try:
             for gate in (place.turn if rules.sequential else None, rules.gate):
@@ -176,15 +222,14 @@ def _leave(entered: list[Gate]) -> None:
         gate.leave()
 
 
-def _session(place: Place, rules: Rules) -> Generator[Any, Any, tuple[BackendSession, Claim[BackendSession] | None]]:
+def _session(
+    place: Place, rules: Rules, *, seeks: bool
+) -> Generator[Any, Any, tuple[BackendSession, Claim[BackendSession] | None]]:
     """The session that is held; or a new one, and the right to sign it in."""
     held = place.value
     if held is not None and rules.clock() - held.used_at > rules.idle and place.lose(held):
         place.broken = rules.stateful
-    if place.ended:
-        raise ExchangeEnded(f"the exchange with {rules.origin} has ended; begin another one")
-    if place.broken:
-        raise SessionLost(f"{rules.origin} has lost the state of this exchange with its session; begin another one")
+    _check_open(place, rules)
     try:
         got = yield from place.get(rules.patience, rules.clock)
     except TimeoutError:
@@ -192,14 +237,42 @@ def _session(place: Place, rules: Rules) -> Generator[Any, Any, tuple[BackendSes
             f"{rules.origin}: another call has not signed in within {rules.patience:g} s; this one was not sent"
         ) from None
     if isinstance(got, Claim):
-        return (yield from _begun(got, rules)), got
+        try:
+            _check_open(place, rules)  # it may have ended while this call waited
+        except BackendError:
+            got.give_up()
+            raise
+        found = (yield from _found(place, got, rules)) if seeks else None
+        return (found, None) if found is not None else ((yield from _begun(got, rules)), got)
     return got, None
+
+
+def _check_open(place: Place, rules: Rules) -> None:
+    """Raise `ExchangeEnded` or `SessionLost` where no session begins any more."""
+    if place.ended:
+        raise ExchangeEnded(f"the exchange with {rules.origin} has ended; begin another one")
+    if place.broken:
+        raise SessionLost(f"{rules.origin} has lost the state of this exchange with its session; begin another one")
+
+
+def _found(place: Place, claim: Claim[BackendSession], rules: Rules) -> Generator[Any, Any, BackendSession | None]:
+    """The session of another node, with which all go on who wait; None: there is none."""
+    if rules.fleet is None:
+        return None
+    try:
+        session = yield from rules.fleet.seek(place)
+    except BaseException:
+        claim.give_up()
+        raise
+    if session is not None:
+        claim.use(session)
+    return session
 
 
 def _begun(claim: Claim[BackendSession], rules: Rules) -> Generator[Any, Any, BackendSession]:
     """A session that nobody has signed in yet, when there is room for it."""
     try:
-        session = BackendSession(rules.new_jar(), rules.clock(), rules.room)
+        session = BackendSession(rules.jar.like(), rules.clock(), rules.room)
         if rules.room is not None:
             if rules.room.full:
                 yield from _make_room(rules)
@@ -239,9 +312,9 @@ def _give_way(call: Call, attempt: Attempt, refused: Refused, left: int) -> None
     repeatable = refused.answer is None or call.replayable
     if refused.signed:
         raise _failure(attempt)
-    place.refused(attempt.session)
+    place.refused(attempt.session, rules.clock())
     begun = attempt.claim is not None and place.auth is not None  # by this call, so that no state is lost with it
-    if attempt.doubtful and place.signs_always:
+    if attempt.doubtful and place.signs_always(rules.clock()):
         raise _failure(attempt)
     stateful = rules.stateful and not begun
     place.broken = place.broken or stateful

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from weakref import WeakMethod
 
 from sojourn.errors import SettingError
-from sojourn.inbound.bridge.surroundings import check, check_fork
+from sojourn.waiting.surroundings import check, check_fork
 
 __all__ = ["at_exit", "wait"]
 
