@@ -15,7 +15,7 @@ import msgspec
 from sojourn.errors import SettingError, SignInFailed
 from sojourn.outbound.auth.base import Credentials, SigningIn
 from sojourn.outbound.auth.proof import Proof, checked_identity, secret_of
-from sojourn.outbound.messages import Request, Response
+from sojourn.outbound.messages import Request, Response, Wait
 from sojourn.outbound.once import Claim, Once
 from sojourn.outbound.visiting.addresses import is_address, origin
 from sojourn.outbound.visiting.syntax import is_text, is_token
@@ -58,12 +58,6 @@ class _Kept(Once[_Grant]):
         super().__init__()
         self.refresh_token = ""
         """What the next one is fetched with, if it can be."""
-
-    def expire(self, now: float) -> None:
-        """Hold no grant that has expired."""
-        grant = self.value
-        if grant is not None and grant.until is not None and grant.until <= now:
-            self.drop(grant)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -121,11 +115,9 @@ class ClientCredentials(Proof):
         return secret_of("client", self.token_url, self.client_secret, self.scope, sorted(self.extra.items()))
 
     def sign_in(self, url: str, now: float) -> SigningIn:  # noqa: ARG002 – the token endpoint is another
-        self._kept.expire(now)
-        # What was fetched while this one waited is new enough, however short its life is, or each would fetch its own.
-        grant = yield from self._kept.get()
-        if isinstance(grant, Claim):
-            grant = yield from self._fetched(grant, now)
+        grant = self._kept.value
+        if grant is None or (grant.until is not None and grant.until <= now):
+            grant = yield from self._renewed(grant, now)
         return grant.credentials
 
     def forget(self, credentials: Credentials) -> bool:
@@ -133,6 +125,13 @@ class ClientCredentials(Proof):
         if grant is not None and grant.credentials == credentials and self._kept.drop(grant):
             self._kept.refresh_token = ""
         return True
+
+    def _renewed(self, expired: _Grant | None, now: float) -> Generator[Request | Wait, Any, _Grant]:
+        if expired is not None:
+            self._kept.drop(expired)
+        # What was fetched while this one waited is new enough, however short its life is, or each would fetch its own.
+        grant = yield from self._kept.get()
+        return (yield from self._fetched(grant, now)) if isinstance(grant, Claim) else grant
 
     def _fetched(self, claim: Claim[_Grant], now: float) -> Generator[Request, Response, _Grant]:
         """A grant for all who wait for it. Raises `SignInFailed`, to all of them."""
