@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Generator
 
 import pytest
 from tests.outbound.negotiation.played import SESSION, Played, backend
 
 from sojourn.errors import SessionLost, SettingError
-from sojourn.outbound import Backend
+from sojourn.outbound import Backend, Request, Response, SignInWith
 from sojourn.outbound.messages import Call
 
 
@@ -87,3 +88,20 @@ def test_logs_and_errors_hold_no_id_of_a_session_that_stands_in_the_path(caplog:
     assert isinstance(lost.error, SessionLost)
     assert "hidden" not in caplog.text + str(lost.error)
     assert "jsessionid" not in caplog.text + str(lost.error)
+
+
+def test_a_sign_in_that_leads_through_another_host_keeps_its_cookies_where_that_is_named() -> None:
+    def through(url: str, now: float) -> Generator[Request, Response, dict[str, str]]:
+        for where in ("http://login.example/", "http://login.example/in", url):
+            yield Request(method="GET", url=where)
+        return {}
+
+    auth = SignInWith(through, identity="alice", secret="s3cret")
+    for hosts, sent in ((["login.example"], [None, "sso=1", None]), ([], [None, None, None])):
+        call = Played(backend(auth=auth, hosts=hosts).exchange())
+        cookies = []
+        for answer in (("Set-Cookie", "sso=1"), ("Set-Cookie", "sso=1"), SESSION):
+            cookies.append(dict(call.step.request.headers).get("Cookie"))
+            call.answer(200, answer)
+        assert cookies == sent
+        assert call.sent == {"Cookie": "JSESSIONID=one"}
