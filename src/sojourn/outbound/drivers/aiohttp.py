@@ -8,7 +8,7 @@ from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
 
 from sojourn.errors import SettingError
-from sojourn.outbound.drivers.reading import PIECE, Reading
+from sojourn.outbound.drivers.reading import MOST, PIECE, Reading
 from sojourn.outbound.drivers.way import Proxy, Way
 from sojourn.outbound.driving import PATIENCE, drive_async
 from sojourn.outbound.messages import Call, Fields, Request, Response, Send
@@ -217,9 +217,11 @@ class _Hands:
             for name, value in own:
                 headers.add(name, value)
         answer = _answer(response, self._url)
-        if step.reads is not None and step.reads(answer):
+        if step.whole:
             answer.body = await response.read()
             response.content = _content(answer.body)
+        elif step.reads is not None and step.reads(answer):
+            answer.body = await _begin(response)
         return answer
 
     async def ask(self, request: Request) -> Response:
@@ -299,6 +301,39 @@ def _content(body: bytes) -> aiohttp.StreamReader:
     content.feed_data(body)
     content.feed_eof()
     return content
+
+
+async def _begin(response: aiohttp.ClientResponse) -> bytes:
+    """The beginning of a body, which the application reads once more for all that."""
+    head, content = bytearray(), response.content
+    while len(head) < MOST and (piece := await content.readany()):
+        head += piece
+    body = bytes(head)
+    response.content = _content(body) if len(body) < MOST else _Begun(body, content)
+    return body
+
+
+class _Begun(aiohttp.StreamReader):
+    """What was read, and then what comes."""
+
+    def __init__(self, head: bytes, content: aiohttp.StreamReader) -> None:
+        super().__init__(_Still(asyncio.get_running_loop()), len(head))
+        self._content = content
+        self.feed_data(head)
+
+    async def _wait(self, func_name: str) -> None:  # noqa: ARG002 - what all that reads calls when nothing is there
+        if piece := await self._content.readany():
+            self.feed_data(piece)
+        else:
+            self.feed_eof()
+
+
+class _Still(BaseProtocol):
+    """Holds nobody up: that is done where it is read from."""
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self, resume_parser: bool = True) -> None: ...  # noqa: FBT001, FBT002 - aiohttp's own
 
 
 def _without_cookies(response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import itertools
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sojourn.errors import SettingError
-from sojourn.outbound.drivers.reading import Reading
+from sojourn.outbound.drivers.reading import MOST, Reading
 from sojourn.outbound.drivers.way import Way
 from sojourn.outbound.driving import PATIENCE, drive, drive_async
 from sojourn.outbound.messages import Call, Fields, Request, Response, Send
@@ -139,8 +140,11 @@ class _AsyncHands:
         await self.discard()
         response = self._response = await self._line.transport.handle_async_request(_with(self._request, step))
         answer = _answer(response, str(self._request.url))
-        if step.reads is not None and step.reads(answer):
+        if step.whole:
             answer.body = await response.aread()
+        elif step.reads is not None and step.reads(answer):
+            response.stream = begun = _AsyncBegun(response.stream)
+            answer.body = _decoded(response, await begun.begin())
         return answer
 
     async def ask(self, request: Request) -> Response:
@@ -224,8 +228,11 @@ class _Hands:
         self.discard()
         response = self._response = self._line.transport.handle_request(_with(self._request, step))
         answer = _answer(response, str(self._request.url))
-        if step.reads is not None and step.reads(answer):
+        if step.whole:
             answer.body = response.read()
+        elif step.reads is not None and step.reads(answer):
+            response.stream = begun = _Begun(response.stream)
+            answer.body = _decoded(response, begun.begin())
         return answer
 
     def ask(self, request: Request) -> Response:
@@ -237,6 +244,71 @@ class _Hands:
     def discard(self) -> None:
         if self._response is not None:
             self._response.close()
+
+
+class _AsyncBegun(httpx2.AsyncByteStream):
+    """A body that was read for a while, from its beginning."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._pieces = aiter(stream)
+        self._head: list[bytes] = []
+
+    async def begin(self) -> list[bytes]:
+        """Read what fits; it is read once more for all that."""
+        left = MOST
+        while left > 0 and (piece := await anext(self._pieces, None)) is not None:
+            self._head.append(piece)
+            left -= len(piece)
+        if left > 0:  # that is all, and the connection is free
+            await self.aclose()
+        return self._head
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._head:
+            yield piece
+        async for piece in self._pieces:
+            yield piece
+
+    async def aclose(self) -> None:
+        if isinstance(self._pieces, AsyncGenerator):
+            await self._pieces.aclose()
+        await self._stream.aclose()
+
+
+class _Begun(httpx2.SyncByteStream):
+    """As `_AsyncBegun`."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._pieces = iter(stream)
+        self._head: list[bytes] = []
+
+    def begin(self) -> list[bytes]:
+        left = MOST
+        while left > 0 and (piece := next(self._pieces, None)) is not None:
+            self._head.append(piece)
+            left -= len(piece)
+        if left > 0:
+            self.close()
+        return self._head
+
+    def __iter__(self) -> Iterator[bytes]:
+        return itertools.chain(self._head, self._pieces)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _decoded(response: httpx2.Response, head: list[bytes]) -> bytes:
+    """As far as it goes: of what is wrong with it, the application learns when it reads it."""
+    reading = Reading()
+    packed = {"Content-Encoding": response.headers.get("content-encoding", "identity")}
+    with contextlib.suppress(httpx2.DecodingError):
+        for piece in httpx2.Response(200, headers=packed, content=iter(head)).iter_bytes():
+            if not reading.take(piece):
+                break
+    return reading.body
 
 
 def _call(request: httpx2.Request) -> Call:

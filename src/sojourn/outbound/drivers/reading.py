@@ -9,7 +9,7 @@ PIECE = 1 << 16  # bytes: as much as the libraries read at once
 
 
 class Reading:
-    """The beginning of a body. What follows is left: a landing page or a description of a service may be of any size.
+    """The beginning of a body. What follows is not needed: a landing page, or what a service says of itself.
 
     `$metadata`, where a token is asked for by GET, is megabytes at times, and what counts of it is a header.
     """

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin
 
 from sojourn.errors import SettingError
-from sojourn.outbound.drivers.reading import PIECE, Reading
+from sojourn.outbound.drivers.reading import MOST, PIECE, Reading
 from sojourn.outbound.drivers.way import Way
 from sojourn.outbound.driving import PATIENCE, drive
 from sojourn.outbound.messages import Call, Request, Response, Send
@@ -219,8 +219,12 @@ class _Hands(_Asking):
             response = self._response = self.line.adapter.send(_with(self._request, step), **self.how)
         response.request = self._request
         answer = _answer(response, str(self._request.url))
-        if step.reads is not None and step.reads(answer):
+        reads = step.reads is not None and step.reads(answer)
+        if step.whole or (reads and not self.how.get("stream")):  # else requests reads all of it a moment later
             answer.body = response.content
+        elif reads:
+            response.raw = begun = _Begun(response.raw)
+            answer.body = begun.begin()
         return answer
 
     def result(self) -> requests.Response:
@@ -231,6 +235,42 @@ class _Hands(_Asking):
     def discard(self) -> None:
         if self._response is not None:
             self._response.close()
+
+
+class _Begun:
+    """A body that was read for a while, from its beginning; to requests, it is what comes in."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self._head = bytearray()
+        reader = requests.Response()  # for its errors
+        reader.raw = raw
+        self._pieces = reader.iter_content(PIECE)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def begin(self) -> bytes:
+        """Read what fits; it is read once more for all that."""
+        while len(self._head) < MOST and (piece := next(self._pieces, b"")):
+            self._head += piece
+        return bytes(self._head)
+
+    def stream(self, amt: int = PIECE, **_: object) -> Generator[bytes, None, None]:
+        while piece := self._some(amt):
+            yield piece
+
+    def read(self, amt: int | None = None, **_: object) -> bytes:
+        body = bytearray()
+        while (amt is None or len(body) < amt) and (piece := self._some(PIECE if amt is None else amt - len(body))):
+            body += piece
+        return bytes(body)
+
+    def _some(self, amt: int) -> bytes:
+        self._head += b"" if self._head else next(self._pieces, b"")
+        piece = bytes(self._head[:amt])
+        del self._head[:amt]
+        return piece
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any, Literal, TypeVar
 
 from sojourn.errors import BackendBusy, BackendError, SessionLost, SignInFailed
@@ -86,7 +86,8 @@ class Attempt:
         if last and rules.closing is not None:
             headers.update(rules.closing.headers)
         rules.telling.sent(self.place, session, call.method, call.url, headers)
-        answer: Response = yield Send(headers, self._reads())
+        whole = rules.sequential or rules.gate is not None  # or the next call would go while this one is being answered
+        answer: Response = yield Send(headers, auth.reads if auth is not None else None, whole)
         self._received(call.url, answer)
         signed = bool(self._credentials)
         if auth is not None and auth.refuses(answer):
@@ -138,11 +139,6 @@ class Attempt:
         finally:
             self.session.leave()
             self.rules.telling.closed(self.place, self.session, done)
-
-    def _reads(self) -> Callable[[Response], bool] | None:
-        if self.rules.sequential or self.rules.gate is not None:
-            return _whole  # or the next call would go while this one is being answered
-        return None if self.place.auth is None else self.place.auth.reads
 
     def _headers(self, call: Call, token: str) -> dict[str, str | None]:
         cookie = self._cookie(call)
@@ -306,7 +302,3 @@ class Attempt:
         self.claim.use(self.session)
         # By a clock that may be set back meanwhile.
         self.rules.telling.began(self.place, self.session, max(0.0, self.rules.clock() - self._since))
-
-
-def _whole(_: Response) -> bool:
-    return True
