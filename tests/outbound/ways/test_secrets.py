@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from requests.adapters import HTTPAdapter
 from tests.inbound.tracking.authority import Authority
 from tests.outbound.drivers.clients import Client
 from tests.outbound.ways.relays import Relays
@@ -120,6 +121,12 @@ def test_what_is_no_context_of_a_client_is_refused(tls: Any) -> None:
 def test_a_context_is_refused_where_there_is_no_tls() -> None:
     with pytest.raises(SettingError, match=r"Backend\(tls=…\): the address begins with http:"):
         Backend("http://erp.test/", tls=TLS)
+
+
+def test_a_library_that_would_not_go_by_the_context_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(HTTPAdapter, "build_connection_pool_key_attributes")
+    with pytest.raises(SettingError, match="install requests 2.32.3 or newer"):
+        Backend("https://erp.test/", tls=TLS).exchange().requests()
 
 
 def test_a_proxy_may_be_named_in_many_ways() -> None:

@@ -69,7 +69,9 @@ class _Connecting(requests.adapters.HTTPAdapter):
     """Connects, and shows no cookies to `http.cookiejar`, which warns of what it cannot read."""
 
     def __init__(self, way: Way) -> None:
-        """`way`: for what is not said with a call."""
+        """`way`: for what is not said with a call. Raises `SettingError` where it could not be gone."""
+        if way.tls is not None and not hasattr(requests.adapters.HTTPAdapter, "build_connection_pool_key_attributes"):
+            raise SettingError("Backend(tls=…): this requests goes its own way; install requests 2.32.3 or newer")
         super().__init__(pool_maxsize=_MOST_IDLE)
         self._way = way
         self._proxies = {} if way.proxy is None else {"all": way.proxy.url}
