@@ -1,4 +1,7 @@
-"""Runs `async def` tests, each in an event loop of its own, and looks for ids wherever they leave something."""
+"""Runs `async def` tests, each in an event loop of its own, and looks for ids wherever they leave something.
+
+Lines are counted in some tests only (see `suite.measured`), and the longest begin first (see `suite.ordered`).
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fixtures import issued
+from tests.fixtures.suite import measured, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(issued.Plugin())
+    for plugin in (issued, measured, ordered):
+        config.pluginmanager.register(plugin.Plugin())
 
 
 def blocking(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

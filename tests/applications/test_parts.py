@@ -106,6 +106,7 @@ def failed(trial: Trial, store: str | None) -> set[str]:
     return {check.name for check in checks if not check.passed}
 
 
+@pytest.mark.long
 def test_an_application_is_driven_before_and_after_the_move(tmp_path: Path) -> None:
     trial = Trial(diary(), Here(diary()), tmp_path)
     trial.prepare()
@@ -114,6 +115,7 @@ def test_an_application_is_driven_before_and_after_the_move(tmp_path: Path) -> N
     assert failed(trial, f"sqlite:///{tmp_path}/sessions.db") == set()
 
 
+@pytest.mark.long
 def test_an_application_that_has_not_moved_is_found_out(tmp_path: Path) -> None:
     application = diary("from diary import application\n")
     trial = Trial(application, Here(application), tmp_path)

@@ -82,6 +82,7 @@ async def test_one_whose_sessions_are_left_and_whose_changes_are_refused_is_foun
     }
 
 
+@pytest.mark.long
 async def test_the_administration_of_django_is_signed_in_once(tmp_path: Path) -> None:
     known = BACKENDS["django"]
     server = await asyncio.to_thread(known.start, tmp_path, tmp_path)

@@ -178,6 +178,7 @@ def test_a_store_in_memory_keeps_its_promises(tmp_path: Path) -> None:
     assert verdict["kept"] > 100
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", ["sqlite", "postgres", "valkey"], indirect=True)
 def test_a_live_store_keeps_its_promises_and_nothing_around_is_touched(
     place: tuple[str, Callable[[], list[Any]]], tmp_path: Path
@@ -217,6 +218,7 @@ def test_a_broken_promise_is_an_event_for_who_asked_for_json(here: Path) -> None
     assert (told["outcome"], told["reason"]) == ("broken", "DID NOT RAISE Conflict")
 
 
+@pytest.mark.long
 def test_a_store_of_ones_own_is_made_anew_for_each_promise_and_put_away(here: Path) -> None:
     assert run("mine:Right", cwd=here).returncode == 0
     assert run("mine:tidy", cwd=here).returncode == 0
@@ -229,6 +231,7 @@ def test_what_a_store_prints_is_not_taken_for_a_result(here: Path) -> None:
     assert events(ended)[-1]["event"] == "verdict"
 
 
+@pytest.mark.long
 def test_a_store_that_hangs_breaks_its_promise_in_the_end(here: Path) -> None:
     code = (
         "import sys; from sojourn.testing.check import progress; progress.PATIENCE = 0.5;"

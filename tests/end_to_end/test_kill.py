@@ -62,6 +62,7 @@ async def kill(serving: Serving, stop_at: float) -> None:
         serving.kill_one()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(SECONDS + 60)
 async def test_what_a_killed_worker_had_acknowledged_is_stored(
     store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

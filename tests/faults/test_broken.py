@@ -32,6 +32,7 @@ def test_every_broken_build_has_a_case() -> None:
     assert CASES.keys() == BUILDS.keys()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("build", BUILDS)
 async def test_a_broken_build_is_caught(build: str, tmp_path: Path) -> None:

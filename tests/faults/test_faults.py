@@ -25,6 +25,7 @@ def silent(line: str) -> None:
     """No progress."""
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", sorted(KINDS))
 async def test_every_promise_is_held_under_faults(
@@ -47,6 +48,7 @@ async def test_every_promise_is_held_under_faults(
     assert {injection.kind for injection in result.history.injections} == fitting(kind)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 async def test_the_metrics_of_the_nodes_agree_with_what_visitors_were_told(tmp_path: Path) -> None:
     faults = ["pause", "delay", "slow-watch"]  # after which no answer is missing

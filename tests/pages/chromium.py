@@ -6,16 +6,16 @@ import json
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, ViewportSize, async_playwright
+from playwright.async_api import BrowserContext, Page, ViewportSize, async_playwright
 
-__all__ = ["DESKTOP", "PHONE", "browser", "chromium", "too_wide"]
+__all__ = ["DESKTOP", "PHONE", "browser", "chromium", "profiles", "too_wide"]
 
 PATH = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
@@ -63,12 +63,32 @@ async def browser(
             context = await playwright.chromium.launch_persistent_context(
                 directory, executable_path=PATH, args=ARGUMENTS, viewport=viewport, java_script_enabled=False, **given
             )
-            context.on("console", lambda message: complaints.append(message.text))
-            context.on("weberror", lambda error: complaints.append(str(error.error)))
-            context.on("requestfailed", lambda request: complaints.append(f"{request.url} {request.failure}"))
-            context.on("response", lambda answer: complaints.append(f"{answer.status} {answer.url}"))
+            _listen(context, complaints)
             yield context.pages[0]
             await context.close()
+    left = [each for each in complaints if not _is_wanted(each, refusals)]
+    assert left == [], left
+
+
+@asynccontextmanager
+async def profiles(*, refusals: Collection[int] = ()) -> AsyncIterator[Callable[..., Awaitable[Page]]]:
+    """Gives pages of one browser that know nothing of each other, as of devices each of its own.
+
+    Called with Playwright's settings of a context. In the end it is as with `browser`, which takes seconds to start.
+    """
+    complaints: list[str] = []
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=PATH, args=ARGUMENTS)
+
+        async def profile(**given: Any) -> Page:
+            context = await started.new_context(java_script_enabled=False, **given)
+            _listen(context, complaints)
+            return await context.new_page()
+
+        yield profile
+        for context in started.contexts:
+            await context.close()
+        await started.close()
     left = [each for each in complaints if not _is_wanted(each, refusals)]
     assert left == [], left
 
@@ -81,6 +101,13 @@ async def too_wide(page: Page) -> list[int]:
         if await page.evaluate("document.documentElement.scrollWidth") > width:
             found.append(width)
     return found
+
+
+def _listen(context: BrowserContext, complaints: list[str]) -> None:
+    context.on("console", lambda message: complaints.append(message.text))
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.on("requestfailed", lambda request: complaints.append(f"{request.url} {request.failure}"))
+    context.on("response", lambda answer: complaints.append(f"{answer.status} {answer.url}"))
 
 
 def _block_cookies(directory: Path) -> None:

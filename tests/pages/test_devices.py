@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable
 
 import pytest
 from playwright.async_api import Page, ViewportSize, expect
-from tests.pages.chromium import DESKTOP, PHONE, browser, too_wide
+from tests.pages.chromium import DESKTOP, PHONE, profiles, too_wide
 from tests.pages.conftest import Open
 from tests.pages.shops.counter import DEVICES
 from tests.pages.visiting import sign_in, who
@@ -15,9 +15,11 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 SAFARI = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/15E148 Safari/604.1"
 EDGE = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36 Edg/130.0"
 
+Profile = Callable[..., Awaitable[Page]]
 
-async def signed_in(stack: AsyncExitStack, url: str, name: str, viewport: ViewportSize, agent: str) -> Page:
-    page = await stack.enter_async_context(browser(viewport, user_agent=agent, refusals=[403, 404]))
+
+async def signed_in(profile: Profile, url: str, name: str, viewport: ViewportSize, agent: str) -> Page:
+    page = await profile(viewport=viewport, user_agent=agent)
     await page.goto(url)
     await sign_in(page, name)
     return page
@@ -35,12 +37,12 @@ async def names(page: Page) -> list[str]:
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
 async def test_one_is_signed_out_and_then_all_others(open_shop: Open, viewport: ViewportSize) -> None:
     url = open_shop()
-    async with AsyncExitStack() as stack:
-        phone = await signed_in(stack, url, "Ada", PHONE, SAFARI)
-        office = await signed_in(stack, url, "Ada", DESKTOP, EDGE)
-        home = await signed_in(stack, url, "Ada", DESKTOP, FIREFOX)
-        eve = await signed_in(stack, url, "Eve", DESKTOP, FIREFOX)
-        here = await signed_in(stack, url, "Ada", viewport, FIREFOX)
+    async with profiles(refusals=[403, 404]) as profile:
+        phone = await signed_in(profile, url, "Ada", PHONE, SAFARI)
+        office = await signed_in(profile, url, "Ada", DESKTOP, EDGE)
+        home = await signed_in(profile, url, "Ada", DESKTOP, FIREFOX)
+        eve = await signed_in(profile, url, "Eve", DESKTOP, FIREFOX)
+        here = await signed_in(profile, url, "Ada", viewport, FIREFOX)
 
         await here.goto(f"{url}{DEVICES}")
         assert await names(here) == ["Firefox on Linux", "Firefox on Linux", "Edge on Windows", "Safari on iPhone"]
@@ -69,10 +71,10 @@ async def self_named(page: Page) -> str:
 
 async def test_no_page_of_it_is_wider_than_the_screen_and_keys_reach_everything(open_shop: Open) -> None:
     url = open_shop()
-    async with AsyncExitStack() as stack:
+    async with profiles(refusals=[403, 404]) as profile:
         for agent in (SAFARI, EDGE):
-            await signed_in(stack, url, "Ada", PHONE, agent)
-        page = await signed_in(stack, url, "Ada", PHONE, FIREFOX)
+            await signed_in(profile, url, "Ada", PHONE, agent)
+        page = await signed_in(profile, url, "Ada", PHONE, FIREFOX)
         await page.goto(f"{url}{DEVICES}")
         assert await too_wide(page) == []
         for name in (
@@ -93,9 +95,9 @@ async def test_no_page_of_it_is_wider_than_the_screen_and_keys_reach_everything(
 
 async def test_a_form_of_another_origin_ends_nothing(open_shop: Open) -> None:
     url = open_shop()
-    async with AsyncExitStack() as stack:
-        await signed_in(stack, url, "Ada", PHONE, SAFARI)
-        page = await signed_in(stack, url, "Ada", DESKTOP, FIREFOX)
+    async with profiles(refusals=[403, 404]) as profile:
+        await signed_in(profile, url, "Ada", PHONE, SAFARI)
+        page = await signed_in(profile, url, "Ada", DESKTOP, FIREFOX)
         await page.goto("about:blank")
         await page.set_content(
             f'<form method=post action="{url}{DEVICES}"><button name=others value=1>Win</button></form>'

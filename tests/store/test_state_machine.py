@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import pytest
 from tests.fixtures.two_stores import agree
 
 from sojourn.store.memory import MemoryStore
 from sojourn.store.sqlite import SqliteStore
+
+pytestmark = [pytest.mark.long, pytest.mark.unmeasured]
 
 
 def test_sqlite_does_as_memory_does(tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ def behind(store: Store, _: str) -> Store:
     return BehindStore(store)
 
 
+@pytest.mark.long
+@pytest.mark.unmeasured  # the lines are those of the 25 of each below
 @pytest.mark.parametrize("opened", ["memory", "sqlite", "valkey"], indirect=True)
 async def test_of_8_clients_500_increments_each_count_4000(opened: Callable[[], Store]) -> None:
     await count(opened, bare, 500)

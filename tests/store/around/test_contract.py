@@ -17,6 +17,8 @@ from sojourn.store.behind import Behind, BehindStore
 from sojourn.store.sealed import SealedStore
 from sojourn.testing import FakeClock, StoreContract
 
+pytestmark = pytest.mark.unmeasured  # what is around is, around a file, and the store is alone
+
 KEYS = [b"o" * 32, b"n" * 32]
 
 

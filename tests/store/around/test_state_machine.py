@@ -16,6 +16,8 @@ from sojourn.store.near import NearStore
 from sojourn.store.sealed import SealedStore
 from sojourn.testing import FakeClock
 
+pytestmark = pytest.mark.unmeasured
+
 EXAMPLES = 10
 Fresh = Callable[[], str]
 

@@ -204,6 +204,8 @@ def test_an_event_loop_that_ends_without_a_stop_saves_what_is_queued(
     assert asyncio.run(visit()).version == 2  # and the next loop can go on
 
 
+@pytest.mark.long
+@pytest.mark.unmeasured  # the lines are those of the few before
 async def test_a_hundred_thousand_changes_with_a_full_queue_and_a_store_that_stops_lose_nothing(
     inner: WatchedStore, memory: MemoryStore, clock: FakeClock
 ) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from tests.fixtures.two_stores import agree
 
 from sojourn.store import open_store
+
+pytestmark = [pytest.mark.long, pytest.mark.unmeasured]
 
 
 def test_postgres_does_as_memory_does(postgres_urls: Callable[[], str]) -> None:

@@ -28,6 +28,7 @@ class TestValkey(StoreContract):
         return dump(self.clients(), store._address.prefix)
 
 
+@pytest.mark.unmeasured
 class TestRedis(TestValkey):
     @pytest.fixture
     def store(self, clock: FakeClock, redis_server: ValkeyServer, valkey_prefix: str) -> ValkeyStore:
@@ -35,6 +36,7 @@ class TestRedis(TestValkey):
         return ValkeyStore(f"redis://127.0.0.1:{redis_server.port}/3?prefix={valkey_prefix}", clock=clock)
 
 
+@pytest.mark.unmeasured
 class TestRedisOverTls(TestValkey):
     @pytest.fixture
     def store(self, clock: FakeClock, tls_server: ValkeyServer, certificates: Path, valkey_prefix: str) -> ValkeyStore:
