@@ -14,8 +14,7 @@ import pytest
 from sojourn.core.record import Record
 from sojourn.errors import Conflict, LimitReached, SettingError, StoreFull
 from sojourn.store.base import SWEEP_DELAY, Beat, Change, Query
-from sojourn.store.memory import MemoryStore
-from sojourn.store.memory import store as memory
+from sojourn.store.memory import MemoryStore, watcher
 from sojourn.testing import FakeClock
 from sojourn.testing.contract import records
 
@@ -219,7 +218,7 @@ def test_the_sessions_of_a_parent_are_not_disturbed_by_a_child(room: Path, clock
 async def test_a_watcher_that_falls_behind_sees_a_gap_and_takes_no_more_room(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "LAG", 5)
+    monkeypatch.setattr(watcher, "LAG", 5)
     store = MemoryStore(clock=clock)
     watch = store.watch()
     assert isinstance(first := await anext(watch), Beat)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 from tests.fixtures.watched import Gate, Step
 
@@ -18,6 +18,13 @@ from sojourn.store.near import Near, NearStore
 from sojourn.testing import FakeClock
 
 
+class Untold(asyncio.Queue[Change]):
+    """Watches a store in memory, as its `Watcher` does."""
+
+    def tell(self, change: Change) -> None:
+        self.put_nowait(change)
+
+
 class Line(Around):
     """What joins one node to the store. Each question can be paused or fail, and changes wait to be told."""
 
@@ -29,11 +36,11 @@ class Line(Around):
         self.calls: list[str] = []
         self.before: dict[str, Step] = {}
         self.after: dict[str, Step] = {}
-        self.untold: asyncio.Queue[Change] = asyncio.Queue()
+        self.untold = Untold()
         self.refused: Exception | None = None
         self.watched = 0
         self._told: asyncio.Queue[Change | Beat | Exception] | None = None
-        inner._watchers.add(self.untold)
+        inner._watchers.add(cast("Any", self.untold))
 
     def pause(self, name: str) -> Gate:
         """Let the first call of `name` wait, before the store hears of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Literal
@@ -16,14 +16,12 @@ from sojourn.core.record import Record
 from sojourn.errors import Conflict, Gone, LimitReached, SettingError, StoreFull
 from sojourn.store.base import BEAT, Beat, Change, Ending, Query, WhenFull, page
 from sojourn.store.memory.dicts import Dicts
+from sojourn.store.memory.watcher import Watcher
 from sojourn.store.tier import Left, Tier
 
 __all__ = ["MemoryStore"]
 
 ENTRIES = 100_000  # with 500 bytes in each they take 160 MB, which a small machine can spare
-
-
-LAG = 10_000  # changes that a watcher may lag behind before it sees a gap
 
 
 class _Lease(msgspec.Struct):
@@ -32,7 +30,7 @@ class _Lease(msgspec.Struct):
 
 
 class MemoryStore:
-    """A `Store` with all powers, for one process. No method waits, so each is one step for every task of a loop.
+    """A `Store` with all powers, for one process. Each method is one step, for every task, event loop and thread.
 
     It never grows without bound: sessions beyond `entries` are kept in a SQLite file in the temporary directory, which
     is removed with the store; or they are refused with `StoreFull`. A session stays where it was created, so all that
@@ -50,27 +48,30 @@ class MemoryStore:
         self._entries = entries
         self._full = full
         self._clock = clock
+        self._lock = threading.Lock()  # sync code asks from the loop of the bridge, beside what a server has
         self._memory = Dicts(self._announce)
         self._tiers: list[Tier] = [self._memory]  # the disk comes when it is needed
         self._leases: dict[tuple[str, str], _Lease] = {}  # by ref, app
         self._changes = 0
-        self._watchers: set[asyncio.Queue[Change]] = set()
+        self._watchers: set[Watcher] = set()
 
     async def load(self, key: str, app: str) -> Record | None:
         """As `Store`."""
-        now = self._clock()
-        for tier in self._tiers:
-            if (record := tier.load(key, app, now)) is not None:
-                return record
-        return None
+        with self._lock:
+            now = self._clock()
+            for tier in self._tiers:
+                if (record := tier.load(key, app, now)) is not None:
+                    return record
+            return None
 
     def recall(self, key: str, app: str, version: int) -> Record | None:
         """As `Recalls`."""
-        now = self._clock()
-        for tier in self._tiers:
-            if (record := tier.load(key, app, now)) is not None:
-                return record if record.version >= version else None
-        return None
+        with self._lock:
+            now = self._clock()
+            for tier in self._tiers:
+                if (record := tier.load(key, app, now)) is not None:
+                    return record if record.version >= version else None
+            return None
 
     async def fetch(self, key: str, app: str, version: int) -> Record | None:  # noqa: ARG002 - it is what is stored
         """As `Recalls`."""
@@ -78,85 +79,96 @@ class MemoryStore:
 
     async def save(self, record: Record, *, over: Record | None) -> None:
         """As `Store`."""
-        tier, expired = self._place(record, over)
-        self._put(tier, record, over, expired)
+        with self._lock:
+            tier, expired = self._place(record, over)
+            self._put(tier, record, over, expired)
 
     async def admit(
         self, record: Record, *, over: Record | None, limit: int, when_full: WhenFull, lease: float
     ) -> list[Record]:
         """As `Admits`."""
-        tier, expired = self._place(record, over)
-        others = [] if record.principal is None else self._others(record.principal, record.app, over)
-        too_many = len(others) + 1 - limit
-        if too_many > 0 and when_full == "refuse":
-            raise LimitReached("the principal has as many sessions as one may have; end one of them first")
-        evicted = sorted(others, key=_oldest if when_full == "end-oldest" else _least_used)[: max(0, too_many)]
-        for other, where in evicted:
-            where.end(other, "evicted", self._clock() + lease)
-        self._put(tier, record, over, expired)
-        return [other for other, _ in evicted]
+        with self._lock:
+            tier, expired = self._place(record, over)
+            others = [] if record.principal is None else self._others(record.principal, record.app, over)
+            too_many = len(others) + 1 - limit
+            if too_many > 0 and when_full == "refuse":
+                raise LimitReached("the principal has as many sessions as one may have; end one of them first")
+            evicted = sorted(others, key=_oldest if when_full == "end-oldest" else _least_used)[: max(0, too_many)]
+            for other, where in evicted:
+                where.end(other, "evicted", self._clock() + lease)
+            self._put(tier, record, over, expired)
+            return [other for other, _ in evicted]
 
     async def touch(self, record: Record) -> bool:
         """As `Store`."""
-        return any(tier.touch(record) for tier in self._tiers)
+        with self._lock:
+            return any(tier.touch(record) for tier in self._tiers)
 
     async def delete(self, key: str, app: str) -> bool:
         """As `Store`."""
-        for tier in self._tiers:
-            if (stored := tier.unclaimed(key, app)) is not None:
-                tier.remove(stored)
-                return True
-        return False
+        with self._lock:
+            for tier in self._tiers:
+                if (stored := tier.unclaimed(key, app)) is not None:
+                    tier.remove(stored)
+                    return True
+            return False
 
     async def moved(self, key: str, app: str) -> bool:
         """As `Moves`."""
-        return any(tier.moved(key, app, self._clock()) for tier in self._tiers)
+        with self._lock:
+            return any(tier.moved(key, app, self._clock()) for tier in self._tiers)
 
     async def end(self, key: str, app: str, *, reason: Reason, lease: float) -> Record | None:
         """As `Sweeps`."""
-        for tier in self._tiers:
-            if (stored := tier.unclaimed(key, app)) is not None:
-                tier.end(stored, reason, self._clock() + lease)
-                return stored
-        return None
+        with self._lock:
+            for tier in self._tiers:
+                if (stored := tier.unclaimed(key, app)) is not None:
+                    tier.end(stored, reason, self._clock() + lease)
+                    return stored
+            return None
 
     async def claim(self, *, limit: int, lease: float) -> list[Ending]:
         """As `Sweeps`."""
-        now = self._clock()
-        self._forget_leases(now)
-        claimed: list[Ending] = []
-        for tier in self._tiers:
-            claimed += tier.claim(now, limit - len(claimed), lease)
-        return claimed
+        with self._lock:
+            now = self._clock()
+            self._forget_leases(now)
+            claimed: list[Ending] = []
+            for tier in self._tiers:
+                claimed += tier.claim(now, limit - len(claimed), lease)
+            return claimed
 
     async def forget(self, records: Sequence[Record]) -> None:
         """As `Sweeps`."""
-        for tier in self._tiers:
-            tier.forget(records)
+        with self._lock:
+            for tier in self._tiers:
+                tier.forget(records)
 
     async def discard(self, *, limit: int) -> int:
         """As `Sweeps`."""
-        now = self._clock()
-        self._forget_leases(now)
-        discarded = 0
-        for tier in self._tiers:
-            discarded += tier.discard(now, limit - discarded)
-        return discarded
+        with self._lock:
+            now = self._clock()
+            self._forget_leases(now)
+            discarded = 0
+            for tier in self._tiers:
+                discarded += tier.discard(now, limit - discarded)
+            return discarded
 
     async def hold(self, record: Record, holder: str, *, seconds: float) -> bool:
         """As `Leases`."""
-        now = self._clock()
-        lease = self._leases.get((record.ref, record.app))
-        if lease is not None and lease.holder != holder and lease.until > now:
-            return False
-        self._leases[record.ref, record.app] = _Lease(holder, now + seconds)
-        return True
+        with self._lock:
+            now = self._clock()
+            lease = self._leases.get((record.ref, record.app))
+            if lease is not None and lease.holder != holder and lease.until > now:
+                return False
+            self._leases[record.ref, record.app] = _Lease(holder, now + seconds)
+            return True
 
     async def release(self, record: Record, holder: str) -> None:
         """As `Leases`."""
-        lease = self._leases.get((record.ref, record.app))
-        if lease is not None and lease.holder == holder:
-            del self._leases[record.ref, record.app]
+        with self._lock:
+            lease = self._leases.get((record.ref, record.app))
+            if lease is not None and lease.holder == holder:
+                del self._leases[record.ref, record.app]
 
     def now(self) -> float:
         """As `Tells`."""
@@ -164,28 +176,30 @@ class MemoryStore:
 
     async def find(self, query: Query, *, limit: int = 100, after: str = "") -> list[Record]:
         """As `Lists`."""
-        now = self._clock()
-        return page((record for tier in self._tiers for record in tier.find(query, limit, after, now)), limit)
+        with self._lock:
+            now = self._clock()
+            return page((record for tier in self._tiers for record in tier.find(query, limit, after, now)), limit)
 
     async def watch(self) -> AsyncIterator[Change | Beat]:
         """As `Watches`."""
-        changes: asyncio.Queue[Change] = asyncio.Queue(LAG)
-        self._watchers.add(changes)
-        told = self._changes
+        watcher = Watcher()
+        with self._lock:
+            self._watchers.add(watcher)
+            told = self._changes
         try:
             while True:
                 asked_at = time.monotonic()
-                for _ in range(changes.qsize()):
-                    change = changes.get_nowait()
+                for change in watcher.seen():
                     told = change.number
                     yield change
                 yield Beat(number=told, asked_at=asked_at)
                 due = asyncio.get_running_loop().time() + BEAT / 2
-                while (news := await _next(changes, due)) is not None:
+                while (news := await watcher.next(due)) is not None:
                     told = news.number
                     yield news
         finally:
-            self._watchers.discard(changes)
+            with self._lock:
+                self._watchers.discard(watcher)
 
     def _place(self, record: Record, over: Record | None) -> tuple[Tier, list[tuple[Record, Tier]]]:
         """Where `record` goes, and what has to go for it. Raises `Conflict` or `Gone` when it cannot be saved."""
@@ -266,11 +280,8 @@ class MemoryStore:
             node=left.node,
             ended=left.ended,
         )
-        for changes in self._watchers:
-            if changes.full():
-                changes.get_nowait()
-            with contextlib.suppress(RuntimeError):  # its event loop is closed
-                changes.put_nowait(change)
+        for watcher in self._watchers:
+            watcher.tell(change)
 
 
 def _oldest(place: tuple[Record, Tier]) -> tuple[float, str]:
@@ -279,12 +290,3 @@ def _oldest(place: tuple[Record, Tier]) -> tuple[float, str]:
 
 def _least_used(place: tuple[Record, Tier]) -> tuple[float, str]:
     return place[0].accessed_at, place[0].ref
-
-
-async def _next(changes: asyncio.Queue[Change], due: float) -> Change | None:
-    """The next change, unless a sign of life is due before."""
-    if asyncio.get_running_loop().time() < due:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(due):
-                return await changes.get()
-    return None
