@@ -143,6 +143,15 @@ def test_a_stateful_exchange_is_lost_when_the_token_call_hears_of_it() -> None:
     assert isinstance(call.error, SessionLost)
 
 
+def test_a_stateful_exchange_that_was_said_to_be_lost_stays_so_where_its_session_has_just_begun() -> None:
+    exchange = backend(csrf=True, stateful=True).exchange()
+    call = Played(exchange, "POST", replayable=False)
+    call.answer(200, SESSION, TOKEN)
+    call.answer(401)
+    assert isinstance(call.error, SessionLost)
+    assert isinstance(Played(exchange).error, SessionLost)
+
+
 def test_a_token_that_the_application_fetched_itself_is_kept(exchange: Exchange) -> None:
     call = Played(exchange, "HEAD", headers={"X-CSRF-Token": "Fetch"})
     call.answer(200, SESSION, TOKEN)

@@ -324,6 +324,7 @@ def _give_way(call: Call, attempt: Attempt, refused: Refused, left: int) -> None
     if stateful:
         raise SessionLost(f"{rules.origin} has lost the state of this exchange with its session; begin another one")
     if not repeatable:
+        place.broken = place.broken or rules.stateful  # whoever is told so begins another exchange
         why = "it may have been processed" if call.replayable else "its body cannot be sent twice"
         raise SessionLost(f"{rules.origin} has forgotten the session; {call!r} was not sent again, for {why}")
 
