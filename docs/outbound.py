@@ -51,7 +51,7 @@ def page() -> str:
     parts += ["## Who signs in", "", *_each(_SIGN_IN)]
     parts += ["## Tokens against forged requests", "", *_each(_TOKENS)]
     parts += ["## How a session is closed", "", *_each(_CLOSING)]
-    parts += ["## Domains", "", *_described(outbound.Domains)]
+    parts += ["## How cookies are kept", "", *_each((outbound.Jar, outbound.Domains))]
     parts += ["## Events", "", *_events(), ""]
     parts += ["## Errors", "", *_errors(), ""]
     return "\n".join(parts).rstrip() + "\n"

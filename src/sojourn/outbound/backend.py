@@ -98,7 +98,7 @@ class Backend:
         parallel, so calls queue up. `lost`: tells by an answer, besides a refusal that `auth` knows, that the session
         is gone. `closing`: how a session is closed at the end of its scope; None lets it expire. `idle`: seconds
         without a call after which a session is not tried any more. `limits`: how much it is asked at once. `hosts`:
-        others that its cookies are for, as "*.example.org". `jar`: what those of sessions are like, as `Jar(domains=…)`
+        others that its cookies are for, as "*.example.org". `jar`: how its cookies are kept, as `Jar(domains=…)`
         behind a Cloud Connector. `session_cookie`: the names of cookies that name a session, as a regular expression:
         where they are replaced, a stateful exchange is lost. `tls`: whom to trust, and which certificate to show; None:
         as each client library does by itself. `proxy`: by which all of it goes, as
