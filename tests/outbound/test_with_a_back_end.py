@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from sojourn.errors import SignInFailed
-from sojourn.outbound import Backend, Basic, Bearer, ClientCredentials, DoubleSubmit, Fetched, Form, MetaTag, SignInWith
+from sojourn.outbound import (
+    Backend,
+    Basic,
+    Bearer,
+    ClientCredentials,
+    DoubleSubmit,
+    Fetched,
+    Form,
+    LastCall,
+    MetaTag,
+    SignInWith,
+)
 from sojourn.outbound.messages import Request, Response
 from sojourn.testing import Behaviour, FakeBackend
 
@@ -34,6 +45,18 @@ DIALECTS: dict[str, tuple[Csrf, Behaviour]] = {
 def running() -> Iterator[FakeBackend]:
     with FakeBackend() as backend:
         yield backend
+
+
+@pytest.mark.parametrize("reuse", ["exchange", "flow"])
+def test_a_session_is_closed_by_a_header_where_the_last_call_is_known_too_late(
+    running: FakeBackend, reuse: Literal["exchange", "flow"]
+) -> None:
+    running.reset(Behaviour())
+    auth = ("alice", running.password_of("alice"))
+    with Backend(running.url, reuse=reuse, auth=auth, closing=LastCall()) as erp, erp.exchange() as http:
+        assert http.get("rows").status_code == 200
+    assert [(seen.method, seen.path) for seen in running.seen()] == [("GET", "/rows"), ("HEAD", "/")]
+    assert (running.counts().sessions_closed, running.counts().sessions_live) == (1, 0)
 
 
 def form(fake: FakeBackend, page: str = "/rows", password: str | None = None) -> Form:
