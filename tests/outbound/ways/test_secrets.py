@@ -125,7 +125,7 @@ def test_a_context_is_refused_where_there_is_no_tls() -> None:
 
 def test_a_library_that_would_not_go_by_the_context_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(HTTPAdapter, "build_connection_pool_key_attributes")
-    with pytest.raises(SettingError, match="install requests 2.32.3 or newer"):
+    with pytest.raises(SettingError, match=r"install requests 2\.32\.3 or newer"):
         Backend("https://erp.test/", tls=TLS).exchange().requests()
 
 
