@@ -106,8 +106,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 class Send(msgspec.Struct, frozen=True):
     """Send the call of the application with these headers in the place of its own of the same names; answer a Response.
 
-    None instead of a value: without that header. `reads`: whether the first MiB of the body is read before the
-    negotiation goes on. `whole`: all of it is, whatever it is. The application gets it for all that.
+    None instead of a value: without that header. `reads`: whether the first 256 KiB of the body are read before
+    the negotiation goes on. `whole`: all of it is, in any case. The application gets it for all that.
     """
 
     headers: dict[str, str | None]

@@ -8,10 +8,11 @@ from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
 
 from sojourn.errors import SettingError
-from sojourn.outbound.drivers.reading import MOST, PIECE, Reading
+from sojourn.outbound.drivers.reading import PIECE, Reading
 from sojourn.outbound.drivers.way import Proxy, Way
 from sojourn.outbound.driving import PATIENCE, drive_async
 from sojourn.outbound.messages import Call, Fields, Request, Response, Send
+from sojourn.outbound.visiting.pages import LONGEST
 
 try:
     import aiohttp
@@ -306,10 +307,10 @@ def _content(body: bytes) -> aiohttp.StreamReader:
 async def _begin(response: aiohttp.ClientResponse) -> bytes:
     """The beginning of a body, which the application reads once more for all that."""
     head, content = bytearray(), response.content
-    while len(head) < MOST and (piece := await content.readany()):
+    while len(head) < LONGEST and (piece := await content.readany()):
         head += piece
     body = bytes(head)
-    response.content = _content(body) if len(body) < MOST else _Begun(body, content)
+    response.content = _content(body) if len(body) < LONGEST else _Begun(body, content)
     return body
 
 

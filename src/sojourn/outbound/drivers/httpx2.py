@@ -8,10 +8,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sojourn.errors import SettingError
-from sojourn.outbound.drivers.reading import MOST, Reading
+from sojourn.outbound.drivers.reading import Reading
 from sojourn.outbound.drivers.way import Way
 from sojourn.outbound.driving import PATIENCE, drive, drive_async
 from sojourn.outbound.messages import Call, Fields, Request, Response, Send
+from sojourn.outbound.visiting.pages import LONGEST
 
 try:
     import httpx2
@@ -256,7 +257,7 @@ class _AsyncBegun(httpx2.AsyncByteStream):
 
     async def begin(self) -> list[bytes]:
         """Read what fits; it is read once more for all that."""
-        left = MOST
+        left = LONGEST
         while left > 0 and (piece := await anext(self._pieces, None)) is not None:
             self._head.append(piece)
             left -= len(piece)
@@ -285,7 +286,7 @@ class _Begun(httpx2.SyncByteStream):
         self._head: list[bytes] = []
 
     def begin(self) -> list[bytes]:
-        left = MOST
+        left = LONGEST
         while left > 0 and (piece := next(self._pieces, None)) is not None:
             self._head.append(piece)
             left -= len(piece)

@@ -10,10 +10,11 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin
 
 from sojourn.errors import SettingError
-from sojourn.outbound.drivers.reading import MOST, PIECE, Reading
+from sojourn.outbound.drivers.reading import PIECE, Reading
 from sojourn.outbound.drivers.way import Way
 from sojourn.outbound.driving import PATIENCE, drive
 from sojourn.outbound.messages import Call, Request, Response, Send
+from sojourn.outbound.visiting.pages import LONGEST
 
 try:
     import requests
@@ -254,7 +255,7 @@ class _Begun:
 
     def begin(self) -> bytes:
         """Read what fits; it is read once more for all that."""
-        while len(self._head) < MOST and (piece := next(self._pieces, b"")):
+        while len(self._head) < LONGEST and (piece := next(self._pieces, b"")):
             self._head += piece
         return bytes(self._head)
 
