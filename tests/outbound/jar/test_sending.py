@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from sojourn.outbound.jar import Jar
-from sojourn.outbound.jar.places import place_of
+from sojourn.outbound.jar.targets import target_of
 
 NOW = 1_767_225_600.0
 
@@ -315,8 +315,8 @@ def test_a_path_may_hold_anything() -> None:
 def test_a_long_url_is_read_and_not_remembered() -> None:
     url = f"{HOST}{'x' * 10_000}"
     assert names(filled(url, "A=a"), url) == "A"
-    assert place_of(HOST) is place_of(f"{HOST}?query")
-    assert place_of(url) is not place_of(url)
+    assert target_of(HOST) is target_of(f"{HOST}?query")
+    assert target_of(url) is not target_of(url)
 
 
 def test_who_signs_in_by_the_url_is_no_host() -> None:

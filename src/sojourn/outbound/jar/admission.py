@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 from sojourn.core.cookies import HOST_PREFIXES, HTTP_PREFIXES, PREFIXES
 from sojourn.outbound.jar.hosts import domain_matches
-from sojourn.outbound.jar.places import Place, default_path
 from sojourn.outbound.jar.received import Received
 from sojourn.outbound.jar.stored import Stored
+from sojourn.outbound.jar.targets import Target, default_path
 
 __all__ = ["Suffixes", "admitted"]
 
@@ -18,16 +18,16 @@ Suffixes: TypeAlias = "Callable[[str], bool]"
 """Whether a canonical domain is one below which anybody may register."""
 
 
-def admitted(cookie: Received, place: Place, suffixes: Suffixes, now: float) -> Stored | None:
-    """What is stored for a cookie that came from `place`; None where it is ignored."""
-    domain = _domain(cookie.domain, place.host, suffixes)
-    if domain is None or _unfit(cookie, place):
+def admitted(cookie: Received, target: Target, suffixes: Suffixes, now: float) -> Stored | None:
+    """What is stored for a cookie that came from `target`; None where it is ignored."""
+    domain = _domain(cookie.domain, target.host, suffixes)
+    if domain is None or _unfit(cookie, target):
         return None
     stored = Stored(
         name=cookie.name,
         value=cookie.value,
-        domain=domain or place.host,
-        path=cookie.path or default_path(place.path),
+        domain=domain or target.host,
+        path=cookie.path or default_path(target.path),
         host_only=not domain,
         secure=cookie.secure,
         http_only=cookie.http_only,
@@ -50,8 +50,8 @@ def _domain(asked: str, host: str, suffixes: Suffixes) -> str | None:
     return asked
 
 
-def _unfit(cookie: Received, place: Place) -> bool:
-    return not place.secure if cookie.secure else cookie.same_site == "None"
+def _unfit(cookie: Received, target: Target) -> bool:
+    return not target.secure if cookie.secure else cookie.same_site == "None"
 
 
 def _keeps_its_prefix(stored: Stored, cookie: Received) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
-__all__ = ["canonical", "domain_matches", "domains", "is_address", "is_loopback"]
+__all__ = ["canonical", "domain_matches", "domains", "is_ip", "is_loopback"]
 
 _LONGEST = 254  # RFC 1035 §2.3.4, with a dot at the end
 _NAME = re.compile(r"(?:[!$&'()*+,;=~_a-z0-9-]+\.)*[!$&'()*+,;=~_a-z0-9-]+\.?")  # RFC 3986 §3.2.2, not DNS: as browsers
@@ -48,7 +48,7 @@ def _ascii(host: str) -> str | None:
         return None
 
 
-def is_address(host: str) -> bool:
+def is_ip(host: str) -> bool:
     """Whether a canonical host is an IP address, which belongs to no domain."""
     return host.startswith("[") or _NUMBER.search(host) is not None
 
@@ -68,7 +68,7 @@ def is_loopback(host: str) -> bool:
 def domains(host: str) -> Iterator[str]:
     """All domains that a canonical host matches (RFC 6265bis §5.1.3): itself first, then those above it."""
     yield host
-    if not is_address(host):
+    if not is_ip(host):
         while (dot := host.find(".")) >= 0:
             host = host[dot + 1 :]
             if host:
@@ -77,4 +77,4 @@ def domains(host: str) -> Iterator[str]:
 
 def domain_matches(host: str, domain: str) -> bool:
     """Whether a canonical host belongs to a domain (RFC 6265bis §5.1.3)."""
-    return host == domain or (host.endswith(domain) and host[: -len(domain)].endswith(".") and not is_address(host))
+    return host == domain or (host.endswith(domain) and host[: -len(domain)].endswith(".") and not is_ip(host))

@@ -11,10 +11,10 @@ import msgspec
 from sojourn.errors import SettingError, StoreDamaged
 from sojourn.outbound.jar.admission import Suffixes, admitted
 from sojourn.outbound.jar.domains import Domains
-from sojourn.outbound.jar.places import Place, place_of
 from sojourn.outbound.jar.received import Standard, octets, received
 from sojourn.outbound.jar.shelf import Shelf
 from sojourn.outbound.jar.stored import Fact, Stored
+from sojourn.outbound.jar.targets import Target, target_of
 
 __all__ = ["Jar"]
 
@@ -74,7 +74,7 @@ class Jar:
         self._standard = standard
         self._lock = threading.Lock()
         self._shelf = Shelf()
-        self._made: dict[Place, _Made] = {}
+        self._made: dict[Target, _Made] = {}
 
     def __repr__(self) -> str:
         return f"<Jar of {len(self)}>"
@@ -97,18 +97,18 @@ class Jar:
         """
         if not set_cookies:
             return False
-        place = place_of(url)
-        if place is None:
+        target = target_of(url)
+        if target is None:
             return False
         if len(set_cookies) > _MOST_AT_ONCE:
             set_cookies = list(set_cookies)[-_MOST_AT_ONCE:]
-        cookies = [cookie for each in set_cookies if (cookie := self._read(each, place, now)) is not None]
+        cookies = [cookie for each in set_cookies if (cookie := self._read(each, target, now)) is not None]
         if not cookies:
             return False
         with self._lock:
             changed = self._shelf.expire(now)
             for cookie in cookies:
-                if not cookie.secure and not place.secure and self._shelf.overlays(cookie):
+                if not cookie.secure and not target.secure and self._shelf.overlays(cookie):
                     continue
                 changed |= self._shelf.put(cookie, now)
             if changed:
@@ -118,16 +118,16 @@ class Jar:
 
     def header(self, url: str, *, now: float) -> str | None:
         """The value of the Cookie header for a request to `url`, to be encoded as latin-1; None: it carries none."""
-        place = place_of(url)
-        return None if place is None else self._at(place, now).header
+        target = target_of(url)
+        return None if target is None else self._at(target, now).header
 
     def value(self, url: str, name: str, *, now: float) -> str | None:
         """The value of the first cookie of that name that `header` would send to `url`; None where there is none.
 
         For the tokens that are sent as a cookie and in another way, too.
         """
-        place = place_of(url)
-        cookies = () if place is None else self._at(place, now).cookies
+        target = target_of(url)
+        cookies = () if target is None else self._at(target, now).cookies
         return next((cookie.value for cookie in cookies if cookie.name == name), None)
 
     def clear(self) -> None:
@@ -181,31 +181,31 @@ class Jar:
                 jar._shelf.add(cookie)
         return jar
 
-    def _read(self, set_cookie: str | bytes, place: Place, now: float) -> Stored | None:
+    def _read(self, set_cookie: str | bytes, target: Target, now: float) -> Stored | None:
         text = octets(set_cookie)
         cookie = None if text is None else received(text, now, self._standard)
         if cookie is None:
             return None
         if self._domains is not None and cookie.domain:
             cookie = cookie._replace(domain=self._domains.virtual(cookie.domain))
-        return admitted(cookie, place, self._is_public, now)
+        return admitted(cookie, target, self._is_public, now)
 
     def _is_public(self, domain: str) -> bool:
         """Whether no cookie may be for a domain. A virtual one is the word of who has named it."""
         return (self._domains is None or not self._domains.names(domain)) and self._suffixes(domain)
 
-    def _at(self, place: Place, now: float) -> _Made:
-        made = self._made.get(place)
+    def _at(self, target: Target, now: float) -> _Made:
+        made = self._made.get(target)
         if made is not None and now < made.until:
             made.used_at = now
             return made
         with self._lock:
             if self._shelf.expire(now) or len(self._made) >= _MOST_HEADERS:
                 self._forget()
-            cookies = self._shelf.at(place)
+            cookies = self._shelf.at(target)
             for cookie in cookies:
                 cookie.accessed_at = now
-            made = self._made[place] = _Made(cookies, self._shelf.expiry, now)
+            made = self._made[target] = _Made(cookies, self._shelf.expiry, now)
             return made
 
     def _forget(self) -> None:

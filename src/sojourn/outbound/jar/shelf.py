@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Iterator
 
 from sojourn.outbound.jar.hosts import domain_matches, domains
-from sojourn.outbound.jar.places import Place, path_matches
 from sojourn.outbound.jar.stored import Stored
+from sojourn.outbound.jar.targets import Target, path_matches
 
 __all__ = ["Shelf"]
 
@@ -43,9 +43,9 @@ class Shelf:
         """When the next cookie may expire."""
         return self._expiry
 
-    def at(self, place: Place) -> list[Stored]:
-        """The cookies that go to a place, in the order in which they are sent (RFC 6265bis §5.8.3)."""
-        host, path, secure = place
+    def at(self, target: Target) -> list[Stored]:
+        """The cookies that go to a target, in the order in which they are sent (RFC 6265bis §5.8.3)."""
+        host, path, secure = target
         found = [
             cookie
             for domain in domains(host)

@@ -1,4 +1,4 @@
-"""Place: where a request goes, as far as cookies look at it."""
+"""Target: where a request goes, as far as cookies look at it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from sojourn.outbound.jar.hosts import canonical, is_loopback
 
-__all__ = ["Place", "default_path", "path_matches", "place_of"]
+__all__ = ["Target", "default_path", "path_matches", "target_of"]
 
 _SECURE = {"https": True, "wss": True, "http": False, "ws": False}
 # RFC 3986 §3.2. No backslash: for some clients it ends the authority, so that they see another host.
@@ -18,7 +18,7 @@ _LONGEST = 1024  # of those that are remembered
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
-class Place(NamedTuple):
+class Target(NamedTuple):
     """The parts of a URL that decide which cookies go there. The port is none of them."""
 
     host: str
@@ -28,13 +28,13 @@ class Place(NamedTuple):
     """Over TLS, or to this machine: RFC 6265bis §5.8.3 leaves it to the client, and browsers trust a loopback."""
 
 
-def place_of(url: str) -> Place | None:
+def target_of(url: str) -> Target | None:
     """Where a URL leads to, None where that is nowhere with cookies. A query does not matter, and costs nothing."""
     url = url.partition("?")[0]
-    return _remembered(url) if len(url) <= _LONGEST else _place(url)
+    return _remembered(url) if len(url) <= _LONGEST else _target(url)
 
 
-def _place(url: str) -> Place | None:
+def _target(url: str) -> Target | None:
     try:
         parts = urlsplit(url)
         secure = _SECURE.get(parts.scheme)
@@ -45,10 +45,10 @@ def _place(url: str) -> Place | None:
     if secure is None or host is None:
         return None
     path = parts.path if parts.path.isascii() else quote(parts.path, safe=_PRINTABLE, errors="surrogatepass")
-    return Place(host, path or "/", secure or is_loopback(host))
+    return Target(host, path or "/", secure or is_loopback(host))
 
 
-_remembered = lru_cache(maxsize=4096)(_place)
+_remembered = lru_cache(maxsize=4096)(_target)
 
 
 def default_path(path: str) -> str:
