@@ -199,6 +199,11 @@ class Backend:
         return self.rules.origin.removesuffix("/")
 
     @property
+    def store(self) -> Store | None:
+        """Where sessions are held that other nodes share, with all that is around it; None: none are."""
+        return None if self.rules.fleet is None else self.rules.fleet.store
+
+    @property
     def sessions(self) -> int:
         """How many are held from one exchange to the next."""
         return self.held.sessions

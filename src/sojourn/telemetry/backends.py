@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from sojourn.core.events import Event
+from sojourn.store.breaker import BreakerStore
+from sojourn.telemetry import stores
 from sojourn.telemetry.instruments import INSTRUMENTS
 from sojourn.telemetry.sink import Labels, Sink
+from sojourn.telemetry.stores import part
 from sojourn.telemetry.watched import WatchedBackend
 
 __all__ = ["COUNTED", "COUNTERS", "READINGS", "watch"]
@@ -15,6 +18,9 @@ __all__ = ["COUNTED", "COUNTERS", "READINGS", "watch"]
 READINGS: dict[str, Callable[[WatchedBackend], float | None]] = {
     "backend.queued": lambda backend: backend.queued,
     "backend.held": lambda backend: backend.sessions,
+    "breaker.breaks": part(BreakerStore, lambda store: store.breaks),
+    "breaker.refused": part(BreakerStore, lambda store: store.refused),
+    "breaker.closed": part(BreakerStore, lambda store: store.closed),
 }
 """The instruments that are read when somebody asks, and how."""
 
@@ -51,6 +57,8 @@ def watch(backend: WatchedBackend, sink: Sink) -> None:
     """Tell `sink` what happens at `backend` from now on."""
     backend.listen(_Happened(sink))
     backend.observe(_Ended(sink, backend.origin))
+    if backend.store is not None:
+        stores.watch(backend.store, backend.origin, sink)
 
 
 class _Happened:

@@ -11,17 +11,16 @@ from sojourn.store.base import Gathers, power
 from sojourn.store.behind import BehindStore
 from sojourn.store.breaker import BreakerStore
 from sojourn.store.near import NearStore
-from sojourn.store.observed import Asked, ObservedStore
 from sojourn.store.outage import OutageStore
-from sojourn.store.stack import innermost, layers
-from sojourn.telemetry import backends
+from sojourn.store.stack import innermost
+from sojourn.telemetry import backends, stores
 from sojourn.telemetry.instruments import INSTRUMENTS, Instrument
 from sojourn.telemetry.sink import Labels, Sink
+from sojourn.telemetry.stores import part
 from sojourn.telemetry.watched import Watched, WatchedBackend
 
 __all__ = ["READ", "READINGS", "TOLD", "Watching"]
 
-S = TypeVar("S")
 W = TypeVar("W")
 
 Reading = Callable[[Watched], float | None]
@@ -63,8 +62,7 @@ def _stands(readings: dict[str, Callable[[W], float | None]], watched: W, name: 
 
 def _watch(sessions: Watched, sink: Sink) -> None:
     sessions.listen(_Happened(sink))
-    observed = [layer for layer in layers(sessions.store) if isinstance(layer, ObservedStore)]
-    observed[-1].observe(_Answered(sink, sessions.app))
+    stores.watch(sessions.store, sessions.app, sink)
 
 
 _COUNTED: dict[type[events.Event], str] = {
@@ -106,30 +104,6 @@ class _Happened:
             sink.add(INSTRUMENTS[name], (event.app,))
 
 
-class _Answered:
-    """An observer."""
-
-    def __init__(self, sink: Sink, app: str) -> None:
-        self._sink = sink
-        self._app = app
-
-    def __call__(self, asked: Asked) -> None:
-        labels = (self._app, asked.operation, asked.outcome)
-        self._sink.record(INSTRUMENTS["store.duration"], labels, asked.seconds)
-        if asked.bytes:
-            self._sink.record(INSTRUMENTS["store.size"], labels[:2], asked.bytes)
-
-
-def _of(kind: type[S], read: Callable[[S], float]) -> Reading:
-    """Read something of the store of that kind, where there is one."""
-
-    def reading(sessions: Watched) -> float | None:
-        found = next((layer for layer in layers(sessions.store) if isinstance(layer, kind)), None)
-        return None if found is None else float(read(found))
-
-    return reading
-
-
 def _gathered(read: Callable[[Gathers], int]) -> Reading:
     def reading(sessions: Watched) -> float | None:
         gathers = power(innermost(sessions.store), Gathers)
@@ -142,34 +116,34 @@ READINGS: dict[str, Reading] = {
     "sessions.active": lambda sessions: float(sessions.active),
     "store.operations": _gathered(lambda store: store.traffic.operations),
     "store.round_trips": _gathered(lambda store: store.traffic.round_trips),
-    "breaker.breaks": _of(BreakerStore, lambda store: store.breaks),
-    "breaker.refused": _of(BreakerStore, lambda store: store.refused),
-    "breaker.closed": _of(BreakerStore, lambda store: store.closed),
-    "outage.answered": _of(OutageStore, lambda store: store.answered),
-    "outage.dropped": _of(OutageStore, lambda store: store.dropped),
-    "near.hits": _of(NearStore, lambda store: store.counts.hits),
-    "near.misses": _of(NearStore, lambda store: store.counts.misses),
-    "near.stale": _of(NearStore, lambda store: store.counts.stale),
-    "near.joined": _of(NearStore, lambda store: store.counts.joined),
-    "near.dropped": _of(NearStore, lambda store: store.counts.dropped),
-    "near.discarded": _of(NearStore, lambda store: store.counts.discarded),
-    "near.breaks": _of(NearStore, lambda store: store.counts.breaks),
-    "near.entries": _of(NearStore, lambda store: store.entries),
-    "near.size": _of(NearStore, lambda store: store.size),
-    "near.healthy": _of(NearStore, lambda store: store.healthy),
-    "behind.queued": _of(BehindStore, lambda store: store.counts.queued),
-    "behind.flushed": _of(BehindStore, lambda store: store.counts.flushed),
-    "behind.merged": _of(BehindStore, lambda store: store.counts.merged),
-    "behind.dropped": _of(BehindStore, lambda store: store.counts.dropped),
-    "behind.full": _of(BehindStore, lambda store: store.counts.full),
-    "behind.lost": _of(BehindStore, lambda store: store.counts.lost),
-    "behind.depth": _of(BehindStore, lambda store: store.depth),
-    "behind.oldest": _of(BehindStore, lambda store: store.oldest),
+    "breaker.breaks": part(BreakerStore, lambda store: store.breaks),
+    "breaker.refused": part(BreakerStore, lambda store: store.refused),
+    "breaker.closed": part(BreakerStore, lambda store: store.closed),
+    "outage.answered": part(OutageStore, lambda store: store.answered),
+    "outage.dropped": part(OutageStore, lambda store: store.dropped),
+    "near.hits": part(NearStore, lambda store: store.counts.hits),
+    "near.misses": part(NearStore, lambda store: store.counts.misses),
+    "near.stale": part(NearStore, lambda store: store.counts.stale),
+    "near.joined": part(NearStore, lambda store: store.counts.joined),
+    "near.dropped": part(NearStore, lambda store: store.counts.dropped),
+    "near.discarded": part(NearStore, lambda store: store.counts.discarded),
+    "near.breaks": part(NearStore, lambda store: store.counts.breaks),
+    "near.entries": part(NearStore, lambda store: store.entries),
+    "near.size": part(NearStore, lambda store: store.size),
+    "near.healthy": part(NearStore, lambda store: store.healthy),
+    "behind.queued": part(BehindStore, lambda store: store.counts.queued),
+    "behind.flushed": part(BehindStore, lambda store: store.counts.flushed),
+    "behind.merged": part(BehindStore, lambda store: store.counts.merged),
+    "behind.dropped": part(BehindStore, lambda store: store.counts.dropped),
+    "behind.full": part(BehindStore, lambda store: store.counts.full),
+    "behind.lost": part(BehindStore, lambda store: store.counts.lost),
+    "behind.depth": part(BehindStore, lambda store: store.depth),
+    "behind.oldest": part(BehindStore, lambda store: store.oldest),
 }
 """The instruments of sessions that are read when somebody asks, and how."""
 
-READ: dict[str, Instrument] = {name: INSTRUMENTS[name] for name in (*READINGS, *backends.READINGS)}
-"""All of them, by their names without `sojourn.`."""
+READ: dict[str, Instrument] = {name: INSTRUMENTS[name] for name in READINGS | backends.READINGS}
+"""All that are, by their names without `sojourn.`."""
 
 TOLD: list[Instrument] = [each for name, each in INSTRUMENTS.items() if name not in READ]
 """The instruments that are told as it happens."""

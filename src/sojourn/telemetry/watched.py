@@ -44,6 +44,11 @@ class WatchedBackend(Protocol):
         ...
 
     @property
+    def store(self) -> Store | None:
+        """Where they rest that are shared with other nodes; None: none are."""
+        ...
+
+    @property
     def sessions(self) -> int:
         """How many are held from one exchange to the next."""
         ...
