@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import warnings
 from collections.abc import Generator
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar, cast
@@ -103,12 +104,25 @@ def _step(step: Step, hands: Hands | Asks) -> Any:
         case Ask():
             return hands.ask(step.request)
         case Wait():
+            if not step.future.done():
+                _warn_in_loop()
             step.future.result(step.seconds)
         case Pause():
             time.sleep(step.seconds)
         case Do():
             return wait(step.work())
     return None
+
+
+def _warn_in_loop() -> None:
+    with contextlib.suppress(RuntimeError):  # there is none, as there should be
+        asyncio.get_running_loop()
+        warnings.warn(
+            "a client that waits is used in an event loop, which stands still meanwhile, and whoever it waits for may be "
+            "in there; use `async with backend.exchange()`",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 async def _wait(step: Wait) -> None:

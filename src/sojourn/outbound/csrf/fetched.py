@@ -29,9 +29,9 @@ class Fetched:
 
     header: str = "X-CSRF-Token"
     path: str | None = None
-    """Where the token is asked for: a path of the back end. None: the URL of the call itself without its query, since a
-    back end protects what it protects, and answers there in place of what it protects; but `sap-client`, which says
-    whose session it is, stays; and of `…/$batch`, which answers POST alone, the service that it belongs to."""
+    """Where the token is asked for: a path of the back end. None: at the URL of the call itself, for which it is valid
+    in any case. Of its query `sap-client` alone stays, which says whose session it is; and instead of `…/$batch`, which
+    answers POST alone, the service is asked that it belongs to."""
 
     def __post_init__(self) -> None:
         if not is_name(self.header):
