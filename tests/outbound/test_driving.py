@@ -35,6 +35,7 @@ async def test_who_has_nobody_to_wait_for_there_is_told_nothing() -> None:
 
 
 def test_who_waits_in_a_thread_of_its_own_is_told_nothing() -> None:
-    with warnings.catch_warnings(), pytest.raises(TimeoutError):
+    with warnings.catch_warnings():
         warnings.simplefilter("error")
-        drive(waiting(Future()), Nobody())
+        with pytest.raises(TimeoutError):
+            drive(waiting(Future()), Nobody())

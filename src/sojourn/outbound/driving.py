@@ -118,7 +118,7 @@ def _warn_in_loop() -> None:
     with contextlib.suppress(RuntimeError):  # there is none, as there should be
         asyncio.get_running_loop()
         warnings.warn(
-            "a client that waits is used in an event loop, which stands still meanwhile, and whoever it waits for may be "
+            "a client that waits is used in an event loop, which stands still meanwhile, and whom it waits for may be "
             "in there; use `async with backend.exchange()`",
             RuntimeWarning,
             stacklevel=2,
