@@ -27,6 +27,7 @@ class Passed:
     """Method and target, as `CONNECT erp.test:443`."""
     users: set[str] = field(default_factory=set)
     """Who asked; empty: whoever said nothing."""
+    refused: int = 0
 
 
 class Relays:
@@ -84,6 +85,7 @@ class Relays:
         method, target, _ = head.split(b" ", 2)
         self.passed.lines.append(f"{method.decode()} {target.decode()}")
         if not self._lets_in(head):
+            self.passed.refused += 1
             writer.write(b"HTTP/1.1 407 Who\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             writer.close()
         elif method == b"CONNECT":

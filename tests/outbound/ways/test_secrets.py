@@ -14,7 +14,7 @@ import pytest
 from requests.adapters import HTTPAdapter
 from tests.inbound.tracking.authority import Authority
 from tests.outbound.drivers.clients import Client
-from tests.outbound.ways.relays import Relays
+from tests.outbound.ways.relays import Passed, Relays
 
 from sojourn.errors import SettingError
 from sojourn.outbound import Backend
@@ -54,7 +54,7 @@ async def test_it_is_in_nothing_that_is_seen(
 ) -> None:
     relays, authority = behind
     caplog.set_level(logging.DEBUG)
-    relays.passed.users.clear()
+    relays.passed = Passed()
     backend = Backend(
         f"{scheme}://erp.test/",
         reuse="exchange",
@@ -63,7 +63,7 @@ async def test_it_is_in_nothing_that_is_seen(
     )
     seen = repr(await outcome(client, backend)) + caplog.text + repr(backend) + repr(backend.way)
     assert relays.passed.users == {"flow"}
-    assert ("407" in seen) is (password != "right")
+    assert bool(relays.passed.refused) is (password != "right")
     for secret in (*SECRETS, "Proxy-Authorization", "proxy-authorization"):
         assert secret not in seen
 

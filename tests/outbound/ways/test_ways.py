@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.inbound.tracking.authority import Authority
 from tests.outbound.drivers.clients import Client
-from tests.outbound.ways.relays import Relays
+from tests.outbound.ways.relays import Passed, Relays
 
 from sojourn.outbound import Backend
 from sojourn.outbound.auth import ClientCredentials, Form
@@ -65,8 +65,7 @@ def made(running: FakeBackend, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def way(made: Way, fake: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> Way:
     """With a proxy in the environment that nobody is to go by."""
     fake.reset(Behaviour())
-    made.relays.passed.lines.clear()
-    made.relays.passed.users.clear()
+    made.relays.passed = Passed()
     for name in VARIABLES:
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
