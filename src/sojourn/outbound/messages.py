@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -18,6 +18,7 @@ __all__ = [
     "Pause",
     "Request",
     "Response",
+    "Room",
     "Send",
     "Step",
     "Steps",
@@ -121,6 +122,9 @@ class Ask(msgspec.Struct, frozen=True):
     request: Request
 
 
+Room: TypeAlias = Literal["", "the session", "sessions", "calls"]
+
+
 class Wait(msgspec.Struct, frozen=True):
     """Wait until this is done, and leave it going on when the waiting ends before. Raises what it raises.
 
@@ -129,7 +133,7 @@ class Wait(msgspec.Struct, frozen=True):
 
     future: Future[None]
     seconds: float | None = None
-    room: str = ""
+    room: Room = ""
     """For what there is no room, as its gate calls it; else what another one makes is waited for."""
 
 

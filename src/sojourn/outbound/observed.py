@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from sojourn.errors import BackendBusy, ExchangeEnded, SessionLost, SignInFailed
-from sojourn.outbound.messages import Pause, Response, Send, Step, Steps, Wait
+from sojourn.outbound.messages import Pause, Response, Room, Send, Step, Steps, Wait
 
 __all__ = ["Called", "Came", "Observer", "Waited", "observed"]
 
@@ -46,7 +46,7 @@ _ERRORS: tuple[tuple[type[BaseException], Came], ...] = (
     (Exception, "failed"),
 )
 
-_ROOMS: dict[str, Waited] = {"": "sign-in", "the session": "sequential", "sessions": "sessions", "calls": "calls"}
+_ROOMS: dict[Room, Waited] = {"": "sign-in", "the session": "sequential", "sessions": "sessions", "calls": "calls"}
 
 
 def observed(steps: Steps, observers: tuple[Observer, ...]) -> Steps:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -27,7 +26,7 @@ from sojourn.outbound.events import (
 )
 from sojourn.outbound.keeping.place import Place
 from sojourn.outbound.keeping.session import BackendSession
-from sojourn.outbound.messages import Response, shown
+from sojourn.outbound.messages import Call, Request, Response, shown
 
 __all__ = ["Telling"]
 
@@ -55,20 +54,26 @@ class Telling:
         self._listeners.add(listener, kinds)
 
     def sent(
-        self, place: Place, session: BackendSession, method: str, url: str, headers: Mapping[str, str | None]
+        self,
+        place: Place,
+        session: BackendSession,
+        request: Call | Request,
+        cookie: str | None,
+        *,
+        credentials: bool = False,
+        token: bool = False,
     ) -> None:
-        """A request goes out with these headers of ours."""
+        """A request goes out with this Cookie header; and with what else is secret."""
         if self._detailed:
-            names = {name.lower(): value for name, value in headers.items()}
             self._tell(
                 CallSent,
                 place,
                 session,
-                method=method,
-                url=shown(url),
-                cookies=tuple(map(self._hashed, (names.get("cookie") or "").split("; "))) if "cookie" in names else (),
-                credentials=bool(names.get("authorization")),
-                token=any(("csrf" in name or "xsrf" in name) and value != "Fetch" for name, value in names.items()),
+                method=request.method,
+                url=shown(request.url),
+                cookies=tuple(map(self._hashed, cookie.split("; "))) if cookie else (),
+                credentials=credentials,
+                token=token,
             )
 
     def answered(self, place: Place, session: BackendSession, response: Response) -> None:
@@ -80,7 +85,8 @@ class Telling:
 
     def began(self, place: Place, session: BackendSession, seconds: float) -> None:
         """A session was signed in, which took so long."""
-        self._tell(SignedIn, place, session, seconds=seconds)
+        if _is_one(place, session):
+            self._tell(SignedIn, place, session, seconds=seconds)
 
     def fetched(self, place: Place, session: BackendSession, token: str | None) -> None:
         """It has a token; None: it was asked for, and not given."""
@@ -96,7 +102,8 @@ class Telling:
     def closed(self, place: Place, session: BackendSession, told: Literal["yes", "no", "failed"]) -> None:
         """Its scope has ended."""
         level = logging.WARNING if told == "failed" else logging.DEBUG
-        self._tell(SessionClosed, place, session, level=level, told=told)
+        if _is_one(place, session):
+            self._tell(SessionClosed, place, session, level=level, told=told)
 
     def refused(self, place: Place, session: BackendSession) -> None:
         """The credentials are refused."""
@@ -144,3 +151,8 @@ class Telling:
             told = {"event": kind.__name__, **msgspec.structs.asdict(event)}
             _log.log(level, "%s", msgspec.json.encode(told).decode(), extra={"sojourn": told})
         self._listeners.tell(event)
+
+
+def _is_one(place: Place, session: BackendSession) -> bool:
+    """Whether the back end knows somebody by it: not whom nobody signs in, and who got no cookie."""
+    return place.auth is not None or len(session.jar) > 0

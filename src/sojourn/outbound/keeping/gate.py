@@ -9,7 +9,7 @@ from concurrent.futures import Future
 
 from sojourn.core.lifetime import Clock
 from sojourn.errors import BackendBusy
-from sojourn.outbound.messages import Pause, Wait
+from sojourn.outbound.messages import Pause, Room, Wait
 
 __all__ = ["Gate", "Pace"]
 
@@ -19,7 +19,7 @@ class Gate:
 
     __slots__ = ("_lock", "_name", "_queue", "_room")
 
-    def __init__(self, room: int, name: str) -> None:
+    def __init__(self, room: int, name: Room) -> None:
         """`room`: for how many. `name`: what it limits, for the error."""
         self._room = room
         self._name = name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, Literal, TypeVar
 
 from sojourn.errors import BackendBusy, BackendError, SessionLost, SignInFailed
@@ -85,11 +85,11 @@ class Attempt:
         headers = self._headers(call, token)
         if last and rules.closing is not None:
             headers.update(rules.closing.headers)
-        rules.telling.sent(self.place, session, call.method, call.url, headers)
+        signed = bool(self._credentials)
+        rules.telling.sent(self.place, session, call, headers.get("Cookie"), credentials=signed, token=bool(token))
         whole = rules.sequential or rules.gate is not None  # or the next call would go while this one is being answered
         answer: Response = yield Send(headers, auth.reads if auth is not None else None, whole)
         self._received(call.url, answer)
-        signed = bool(self._credentials)
         if auth is not None and auth.refuses(answer):
             raise Refused(signed=signed, answer=answer)
         if rules.lost is not None and rules.lost(answer):
@@ -104,7 +104,7 @@ class Attempt:
         """A call to another host, that the cookies are for, too."""
         cookie = self._cookie(call)
         headers: dict[str, str | None] = {"Cookie": cookie} if cookie else {}
-        self.rules.telling.sent(self.place, self.session, call.method, call.url, headers)
+        self.rules.telling.sent(self.place, self.session, call, cookie)
         answer: Response = yield Send(headers)
         self._received(call.url, answer)
         return answer
@@ -160,7 +160,9 @@ class Attempt:
         auth = self.place.auth
         if auth is None:
             return
-        self._credentials = yield from self._play(auth.sign_in(self.rules.url, self.rules.clock()), {})
+        self._credentials = yield from self._play(
+            auth.sign_in(self.rules.url, self.rules.clock()), self._ask_to_sign_in
+        )
         if not self._credentials:
             self.doubtful = True
             self._begin()
@@ -171,7 +173,7 @@ class Attempt:
             given = Response.of(0, request.url, request.headers)
             call = Call(method=request.method, url=request.url, fields=given.all, replayable=True)
             token = yield from self._token(csrf, call)
-            request = request.set(csrf.headers(token, call) if token else {})
+            return (yield from self._ask(request.set(csrf.headers(token, call) if token else {}), token=bool(token)))
         return (yield from self._ask(request))
 
     def _token(self, csrf: Csrf, call: Call, *, stale: str | None = None) -> Generator[Any, Any, str]:
@@ -184,7 +186,7 @@ class Attempt:
             return got
         try:
             steps = csrf.fetch(self.rules.url, call, self._cookies(call), stale)
-            token = yield from self._play(steps, self._credentials, refusable=True)
+            token = yield from self._play(steps, self._ask_signed_in)
             got.use(token or "")
             self.session.changed = True
         finally:
@@ -195,31 +197,36 @@ class Attempt:
         return token or ""
 
     def _play(
-        self, steps: Generator[Request | Wait, Any, T], headers: Mapping[str, str], *, refusable: bool = False
+        self, steps: Generator[Request | Wait, Any, T], ask: Callable[[Request], Generator[Any, Any, Response]]
     ) -> Generator[Any, Any, T]:
-        """Ask what is asked for, with these headers. `refusable`: raise `Refused` where nobody is signed in."""
+        """Have done what is asked for, requests in the way of `ask`; and return what comes of it."""
         try:
-            request = next(steps)
+            step = next(steps)
             while True:
-                self.asked = self.asked or not refusable
-                if isinstance(request, Wait):
-                    yield from self._wait(request)
-                    request = next(steps)
-                    continue
-                answer = yield from self._ask(request.set(headers))
-                if refusable and self.place.auth is not None and self.place.auth.refuses(answer):
-                    raise Refused(signed=bool(headers))
-                if refusable:
-                    self._known(signed=bool(headers))
-                request = steps.send(answer)
+                step = steps.send((yield from (self._wait(step) if isinstance(step, Wait) else ask(step))))
         except StopIteration as stop:
             value: T = stop.value
             return value
         finally:
             steps.close()
 
+    def _ask_to_sign_in(self, request: Request) -> Generator[Any, Any, Response]:
+        self.asked = True
+        names = {name.lower() for name, _ in request.headers}
+        return (yield from self._ask(request, credentials=bool(request.body) or "authorization" in names))
+
+    def _ask_signed_in(self, request: Request) -> Generator[Any, Any, Response]:
+        """Raises `Refused` where nobody is."""
+        auth, signed = self.place.auth, bool(self._credentials)
+        answer = yield from self._ask(request.set(self._credentials), credentials=signed)
+        if auth is not None and auth.refuses(answer):
+            raise Refused(signed=signed)
+        self._known(signed=signed)
+        return answer
+
     def _wait(self, step: Wait) -> Generator[Any, Any, None]:
-        rules = self.rules
+        """For the credentials, which another one fetches."""
+        self.asked, rules = True, self.rules
         try:
             yield Wait(step.future, max(0.0, min(rules.patience, self._since + rules.patience - rules.clock())))
         except TimeoutError:
@@ -232,16 +239,19 @@ class Attempt:
             f"{rules.origin}: another call has not {what} within {rules.patience:g} s; this one was not sent"
         )
 
-    def _ask(self, request: Request) -> Generator[Any, Any, Response]:
+    def _ask(
+        self, request: Request, *, credentials: bool = False, token: bool = False
+    ) -> Generator[Any, Any, Response]:
         if self.requests == REQUESTS:
             raise SignInFailed(
                 f"{self.rules.origin} asks for more than {REQUESTS} requests before a call; see where it redirects to"
             )
         self.requests += 1
         ours = self.rules.own(request.url) or self.rules.shares(request.url)
-        if ours and (cookie := self.session.jar.header(request.url, now=self.session.used_at)):
+        cookie = self.session.jar.header(request.url, now=self.session.used_at) if ours else None
+        if cookie:
             request = request.set({"Cookie": cookie})
-        self.rules.telling.sent(self.place, self.session, request.method, request.url, dict(request.headers))
+        self.rules.telling.sent(self.place, self.session, request, cookie, credentials=credentials, token=token)
         answer: Response = yield Ask(request)
         self._received(request.url, answer, ours=ours)
         return answer
