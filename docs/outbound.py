@@ -20,7 +20,7 @@ PAGE = Path(__file__).parent / "reference" / "outbound.md"
 _SIGN_IN = (outbound.Basic, outbound.Bearer, outbound.ClientCredentials, outbound.Form, outbound.SignInWith)
 _TOKENS = (outbound.Fetched, outbound.DoubleSubmit, outbound.MetaTag)
 _CLOSING = (outbound.Logout, outbound.LastCall)
-_OF_BACKEND = (Backend.exchange, Backend.forget, Backend.listen, Backend.aclose, Backend.close)
+_OF_BACKEND = (Backend.exchange, Backend.aforget, Backend.forget, Backend.listen, Backend.aclose, Backend.close)
 _OF_EXCHANGE = (
     Exchange.httpx2, Exchange.httpx2_sync, Exchange.aiohttp, Exchange.requests, Exchange.signed_in_as, Exchange.copy,
 )  # fmt: skip

@@ -76,7 +76,7 @@ async def day(fake: FakeBackend, erp: Backend) -> None:
     with pytest.raises(SignInFailed):
         async with erp.exchange(**as_user(fake, 0, "wrong")) as http:
             await http.get("rows")
-    await erp.forget("visitor1")
+    await erp.aforget("visitor1")
 
 
 def value(prometheus: Prometheus, name: str, **labels: str) -> float:

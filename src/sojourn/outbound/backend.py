@@ -251,12 +251,16 @@ class Backend:
             if self.rules.fleet is not None:
                 wait(self.rules.fleet.aclose())
 
-    async def forget(self, user: str) -> None:
+    async def aforget(self, user: str) -> None:
         """Close the sessions that are held for `user`, whose own session has ended; with a `store`, on all nodes.
 
         Raises `StoreError` where that cannot be asked: other nodes may then go on with theirs.
         """
         await self.lines.do_async(self.forgetting(user))
+
+    def forget(self, user: str) -> None:
+        """As `aforget`, for code that waits."""
+        self.lines.do(self.forgetting(user))
 
     def _join(self, store: str | Store, seal: Sequence[bytes] | None, key: bytes | None) -> None:
         from sojourn.outbound.fleet import joined

@@ -94,7 +94,7 @@ async def test_a_user_who_is_forgotten_is_signed_out_on_all_nodes(fake: FakeBack
         await get(one, "her")
         await get(two, "her")
         await get(one, "him")
-        await three.forget("her")  # which has never heard of her
+        await three.aforget("her")  # which has never heard of her
         assert (fake.counts().sessions_live, fake.counts().sessions_closed) == (1, 1)
         assert await get(two, "her") == 200
         assert (fake.counts().sign_ins, fake.counts().sessions_live) == (3, 2)

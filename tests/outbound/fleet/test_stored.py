@@ -126,7 +126,7 @@ async def test_a_user_is_forgotten_here_though_the_store_is_away_and_the_caller_
     async with maker(fake, Unsearchable())(reuse="user") as one:
         await get(one, "her")
         with pytest.raises(StoreUnavailable):
-            await one.forget("her")
+            await one.aforget("her")
         assert fake.counts().sessions_live == 0
 
 

@@ -42,6 +42,7 @@ class Relays:
         self.door = self.proxy = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
+        self._writers: list[asyncio.StreamWriter] = []
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -71,12 +72,22 @@ class Relays:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0.01)  # they are gone a moment later
 
     async def _at_door(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _both_ways((reader, writer), await asyncio.open_connection("127.0.0.1", self._behind))
+        self._writers.append(writer)
+        await _both_ways((reader, writer), await self._open(self._behind))
+
+    async def _open(self, port: int) -> Streams:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        self._writers.append(writer)
+        return reader, writer
 
     async def _at_proxy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """All names lead here: to the door where a tunnel is asked for, else past it."""
+        self._writers.append(writer)
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError:
@@ -90,7 +101,7 @@ class Relays:
             writer.close()
         elif method == b"CONNECT":
             writer.write(b"HTTP/1.1 200 Go\r\n\r\n")
-            await _both_ways((reader, writer), await asyncio.open_connection("127.0.0.1", self.door))
+            await _both_ways((reader, writer), await self._open(self.door))
         else:
             await self._forward(head.replace(target, _path(target), 1), (reader, writer))
 
@@ -102,7 +113,7 @@ class Relays:
 
     async def _forward(self, head: bytes, client: Streams) -> None:
         """One request, and its answer; then the connection ends."""
-        behind = await asyncio.open_connection("127.0.0.1", self._behind)
+        behind = await self._open(self._behind)
         behind[1].write(_HOP.sub(b"", head).replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
         body = asyncio.ensure_future(_one_way(client[0], behind[1]))
         answer = await behind[0].readuntil(b"\r\n\r\n")

@@ -146,7 +146,7 @@ def test_what_is_closed_in_an_event_loop_without_clients_is_closed_the_same_way(
     if end == "close":
         backend.close()
     else:
-        asyncio.run(backend.aclose() if end == "aclose" else backend.forget("alice"))
+        asyncio.run(backend.aclose() if end == "aclose" else backend.aforget("alice"))
     assert (fake.counts().sign_ins, fake.counts().sessions_closed) == (1, 1)
 
 
