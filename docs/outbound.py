@@ -60,6 +60,7 @@ def page() -> str:
 def _called_with_all(kind: type) -> list[str]:
     lines = [f"    {each}," for each in signature(kind)]
     return [
+        "<!-- skip: next -->",
         "```python",
         f"from sojourn.outbound import {kind.__name__}",
         "",

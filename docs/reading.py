@@ -77,7 +77,7 @@ def _quoted(value: object) -> str:
         return f"{type(value).__name__}()"
     if inspect.isbuiltin(value):
         return f"{value.__module__}.{value.__name__}"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return f'{"r" * ("\\" in value)}"{value}"' if isinstance(value, str) else str(value)
 
 
 def _parameters(what: Callable[..., Any]) -> list[inspect.Parameter]:
