@@ -77,7 +77,9 @@ def _quoted(value: object) -> str:
         return f"{type(value).__name__}()"
     if inspect.isbuiltin(value):
         return f"{value.__module__}.{value.__name__}"
-    return f'{"r" * ("\\" in value)}"{value}"' if isinstance(value, str) else str(value)
+    if isinstance(value, str):
+        return f'r"{value}"' if "\\" in value else f'"{value}"'
+    return str(value)
 
 
 def _parameters(what: Callable[..., Any]) -> list[inspect.Parameter]:
