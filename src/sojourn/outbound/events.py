@@ -12,6 +12,7 @@ __all__ = [
     "CallSent",
     "CredentialsRefused",
     "PrincipalIgnored",
+    "SessionAdopted",
     "SessionClosed",
     "SessionForgotten",
     "SignedIn",
@@ -34,6 +35,10 @@ class SignedIn(BackendEvent, frozen=True):
 
     seconds: float
     """From the first request of the sign-in until it had begun."""
+
+
+class SessionAdopted(BackendEvent, frozen=True):
+    """A session that another node has begun is this node's, too."""
 
 
 class CredentialsRefused(BackendEvent, frozen=True):

@@ -16,6 +16,7 @@ from sojourn.outbound.events import (
     CallSent,
     CredentialsRefused,
     PrincipalIgnored,
+    SessionAdopted,
     SessionClosed,
     SessionForgotten,
     SignedIn,
@@ -87,6 +88,10 @@ class Telling:
         """A session was signed in, which took so long."""
         if _is_one(place, session):
             self._tell(SignedIn, place, session, seconds=seconds)
+
+    def adopted(self, place: Place, session: BackendSession) -> None:
+        """It was begun by another node."""
+        self._tell(SessionAdopted, place, session)
 
     def fetched(self, place: Place, session: BackendSession, token: str | None) -> None:
         """It has a token; None: it was asked for, and not given."""

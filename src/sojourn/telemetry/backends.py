@@ -26,6 +26,7 @@ READINGS: dict[str, Callable[[WatchedBackend], float | None]] = {
 
 COUNTED: dict[str, tuple[str, Callable[[Any], Labels]]] = {
     "SignedIn": ("backend.begun", lambda _: ()),
+    "SessionAdopted": ("backend.adopted", lambda _: ()),
     "CredentialsRefused": ("backend.refused", lambda _: ()),
     "TokenFetched": ("backend.tokens", lambda _: ()),
     "TokenMissing": ("backend.tokenless", lambda _: ()),

@@ -115,6 +115,7 @@ INSTRUMENTS: dict[str, Instrument] = {
         _gauge("backend.held", "{session}", "Sessions that are held from one exchange to the next."),
         _counter("backend.begun", "session", "Sessions that began there."),
         _histogram("backend.signing_in", "s", "How long it took until they had begun.", (), _CALLS),
+        _counter("backend.adopted", "session", "Sessions that other nodes had begun, and this one has, too."),
         _counter("backend.refused", "sign_in", "Sign-ins that were refused, or came to no session."),
         _counter("backend.tokens", "token", "Tokens against forged requests that were fetched."),
         _counter("backend.tokenless", "token", "Tokens against forged requests that were asked for and not given."),

@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.outbound.fleet.conftest import Node
 
+from sojourn.core.events import Event
 from sojourn.core.record import Record
 from sojourn.outbound import Backend
+from sojourn.outbound.events import SessionAdopted, SignedIn
 from sojourn.store.around import Around
 from sojourn.store.base import Store
 from sojourn.store.url import open_store
@@ -28,9 +30,12 @@ async def post(node: Backend, body: str) -> int:
 
 
 async def test_two_nodes_sign_in_once(fake: FakeBackend, node: Node) -> None:
+    told: list[Event] = []
     async with node() as one, node() as two:
+        two.listen(told.append, SignedIn, SessionAdopted)
         assert [await get(each) for each in (one, two, one, two)] == [200] * 4
         assert fake.counts().sign_ins == 1
+    assert [type(each) for each in told] == [SessionAdopted]
 
 
 async def test_what_one_node_has_renewed_is_adopted_by_the_other(fake: FakeBackend, node: Node) -> None:

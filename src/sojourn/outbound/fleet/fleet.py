@@ -193,6 +193,7 @@ class Fleet:
         """Have calls go on with the session of another node; and ours be closed, unless that one is its renewal."""
         if not place.replace(session, theirs):  # what is there instead is for whoever stores that
             return
+        self._telling.adopted(place, theirs)
         known, place.there = place.there, stored
         if session.shared and known is not None and known.ref == stored.ref:
             session.leave()

@@ -266,6 +266,7 @@ def _found(place: Place, claim: Claim[BackendSession], rules: Rules) -> Generato
         raise
     if session is not None:
         claim.use(session)
+        rules.telling.adopted(place, session)
     return session
 
 
