@@ -171,6 +171,7 @@ def test_what_the_store_of_a_fleet_is_asked_is_told(fake: FakeBackend, prometheu
                 assert http.get("rows").status_code == 200
             assert backend.sessions == 1
     assert value(prometheus, "begun_total") == fake.counts().sign_ins == 1
+    assert value(prometheus, "adopted_total") == 1
     asked = "sojourn_store_duration_seconds_count"
     text = prometheus.text().decode()
     assert f'{asked}{{app="{fake.url}",operation="load",outcome="absent"}} 1.0' in text
