@@ -132,7 +132,8 @@ async def test_an_end_waits_for_so_long_for_a_back_end_that_does_not_answer(
     began = time.monotonic()
     await backend.aclose()
     assert time.monotonic() - began < 5
-    assert (told, slow.most) == (["failed"] * MANY, 20)
+    assert told == ["failed"] * MANY
+    assert slow.most <= 20
 
 
 def test_an_end_that_waits_asks_no_more_when_its_time_is_over(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
