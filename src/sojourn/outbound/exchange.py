@@ -178,7 +178,8 @@ class Share:
         """Another one with the same places."""
         share = Share()
         with self._lock:
-            share._places = {} if self._ended else dict(self._places)
+            if not self._ended:  # a place without a session is of what begins later
+                share._places = {who: place for who, place in self._places.items() if place.value is not None}
             for place in share._places.values():
                 place.share()
         return share

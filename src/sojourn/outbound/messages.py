@@ -115,6 +115,9 @@ class Send(msgspec.Struct, frozen=True):
     reads: Callable[[Response], bool] | None = None
     whole: bool = False
 
+    def __repr__(self) -> str:
+        return f"Send({', '.join(self.headers)})"  # what they hold is secret
+
 
 class Ask(msgspec.Struct, frozen=True):
     """Send this, follow no redirect, and answer a Response with its body, or with the first MiB of it."""

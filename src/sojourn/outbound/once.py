@@ -25,7 +25,7 @@ class Once(Generic[T]):
     def __init__(self, value: T | None = None) -> None:
         """`value`: what is there already."""
         self.value = value
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a claim may be collected as garbage, and so be given up, in this thread
         self._claim: Claim[T] | None = None
 
     def get(self, patience: float | None = None, clock: Clock = time.monotonic) -> Generator[Wait, None, T | Claim[T]]:

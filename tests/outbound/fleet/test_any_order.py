@@ -10,7 +10,7 @@ from types import NoneType
 from typing import Any
 
 import pytest
-from tests.outbound.fleet.conftest import KEY
+from tests.outbound.fleet.conftest import KEY, at_once
 
 from sojourn.errors import ExchangeEnded, OutcomeUnknown, SessionLost, StoreError, StoreUnavailable
 from sojourn.outbound import Backend, Logout
@@ -99,15 +99,6 @@ class Work:
             self.step, self.answer = None, stop.value
         except BaseException as error:  # noqa: BLE001 - it is what the test looks at
             self.step, self.error = None, error
-
-
-def at_once(work: Any) -> Any:
-    """What the store in memory answers, which never waits."""
-    try:
-        work.send(None)
-    except StopIteration as stop:
-        return stop.value
-    raise AssertionError("it waits")
 
 
 class Chaos:

@@ -69,6 +69,10 @@ class Played:
         future.result(0)
         self._go(lambda: self._steps.send(None))
 
+    def done(self, result: Any) -> None:
+        """What was to be done has come to this."""
+        self._go(lambda: self._steps.send(result))
+
     def fail(self, error: BaseException) -> None:
         """What was asked for came to nothing."""
         self._go(lambda: self._steps.throw(error))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator
+from typing import Any
 
 import pytest
-from tests.outbound.negotiation.played import SESSION, Played, backend
+from tests.outbound.negotiation.played import SESSION, URL, Played, backend
 
 from sojourn.errors import SessionLost, SettingError
 from sojourn.outbound import Backend, Request, Response, SignInWith
-from sojourn.outbound.messages import Call
+from sojourn.outbound.messages import Call, Send
 
 
 @pytest.mark.parametrize(
@@ -105,3 +106,42 @@ def test_a_sign_in_that_leads_through_another_host_keeps_its_cookies_where_that_
             call.answer(200, answer)
         assert cookies == sent
         assert call.sent == {"Cookie": "JSESSIONID=one"}
+
+
+class Elsewhere:
+    """A dialect of the user's own, whose tokens come from another host."""
+
+    def fetch(self, url: str, call: Call, cookies: Any, stale: str | None = None) -> Generator[Request, Response, str]:
+        answer = yield Request(method="GET", url="http://tokens.example/one")
+        return answer.first("x-token")
+
+    def headers(self, token: str, call: Call) -> dict[str, str]:
+        return {"X-Token": token}
+
+    def seen(self, call: Call, response: Response, cookies: Any) -> None:
+        return None
+
+    def refuses(self, response: Response) -> bool:
+        return False
+
+
+def test_a_dialect_of_ones_own_takes_no_credentials_to_another_host() -> None:
+    call = Played(backend(csrf=Elsewhere()).exchange(), "POST")
+    assert call.step.request.url == "http://tokens.example/one"
+    assert call.step.request.headers == ()
+    call.answer(401, ("X-Token", "t1"))  # which says nothing of the session
+    assert (call.sent["Authorization"], call.sent["X-Token"]) == ("Basic YWxpY2U6c2VjcmV0", "t1")
+
+
+def test_credentials_of_another_do_not_go_with_the_session_of_the_first_who_had_none() -> None:
+    exchange = Backend(URL, reuse="exchange", identity="first").exchange()
+    Played(exchange).answer(200, SESSION)
+    second = Played(exchange, headers={"Authorization": "Basic Ym9iOmJvYg=="})
+    assert second.sent == {"Cookie": "JSESSIONID=one", "Authorization": None}
+
+
+def test_a_step_shows_nothing_secret() -> None:
+    call = Played(backend().exchange())
+    assert repr(call.step) == "Send(Authorization)"
+    call.answer(200, SESSION)
+    assert repr(Send({"Cookie": "JSESSIONID=one"})) == "Send(Cookie)"

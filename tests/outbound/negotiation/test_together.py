@@ -216,6 +216,13 @@ def test_a_copy_shares_what_was_there_before_it_and_nothing_later() -> None:
     assert "Authorization" in Played(copy).sent
 
 
+def test_a_copy_of_what_has_not_begun_shares_nothing(exchange: Exchange) -> None:
+    Played(exchange).fail(ConnectionError())
+    one, other = Played(exchange), Played(exchange.copy())
+    one.answer(200, SESSION)
+    assert "Authorization" in other.sent
+
+
 def test_a_shared_session_is_closed_with_the_last_who_shares_it() -> None:
     exchange = backend(closing=Logout("out")).exchange()
     exchange.open()

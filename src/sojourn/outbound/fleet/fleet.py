@@ -194,10 +194,9 @@ class Fleet:
         if not place.replace(session, theirs):  # what is there instead is for whoever stores that
             return
         self._telling.adopted(place, theirs)
+        session.leave()  # or calls that go on in it, and have to sign in anew, would wait for its room
         known, place.there = place.there, stored
-        if session.shared and known is not None and known.ref == stored.ref:
-            session.leave()
-        else:
+        if not (session.shared and known is not None and known.ref == stored.ref):
             session.shared = False
             place.superseded.append(session)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import threading
 from collections import deque
 from collections.abc import Generator
@@ -23,7 +24,7 @@ class Gate:
         """`room`: for how many. `name`: what it limits, for the error."""
         self._room = room
         self._name = name
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a call that is collected as garbage leaves in whichever thread that happens
         self._queue: deque[Future[None]] = deque()
 
     @property
@@ -47,7 +48,11 @@ class Gate:
             if self._room:
                 self._room -= 1
                 return
-            turn: Future[None] = Future()
+        turn: Future[None] = Future()  # outside: where garbage is collected, calls end that nobody goes on with
+        with self._lock:
+            if self._room:
+                self._room -= 1
+                return
             self._queue.append(turn)
         try:
             yield Wait(turn, patience, self._name)
@@ -77,25 +82,41 @@ class Gate:
 class Pace:
     """So many in an interval. For any number of threads and event loops."""
 
-    __slots__ = ("_clock", "_count", "_lock", "_seconds", "_starts")
+    __slots__ = ("_clock", "_count", "_given_back", "_lock", "_seconds", "_starts")
 
     def __init__(self, count: int, seconds: float, clock: Clock) -> None:
         """`count` in any `seconds`. `clock`: seconds that never go back."""
         self._count = count
         self._seconds = seconds
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._given_back: list[float] = []  # starts of those who did not wait for theirs
         self._starts: deque[float] = deque(maxlen=count)  # of the last ones, those to come among them
 
     def enter(self, patience: float) -> Generator[Pause, None, None]:
         """Wait until it may start. Raises `BackendBusy` where that takes more than `patience` seconds."""
         with self._lock:
             now = self._clock()
-            start = max(now, self._starts[0] + self._seconds) if len(self._starts) == self._count else now
+            start = self._next(now)
             if start - now > patience:
+                heapq.heappush(self._given_back, start)
                 raise BackendBusy(
                     f"calls: {self._count} in {self._seconds:g} s, and no room within {patience:g} s; it was not sent"
                 )
-            self._starts.append(start)
         if start > now:
-            yield Pause(start - now)
+            try:
+                yield Pause(start - now)
+            except BaseException:
+                with self._lock:
+                    heapq.heappush(self._given_back, start)
+                raise
+
+    def _next(self, now: float) -> float:
+        """When the next one may start: instead of one who goes away, or after all others."""
+        while self._given_back:
+            start = heapq.heappop(self._given_back)
+            if start >= now:
+                return start
+        start = max(now, self._starts[0] + self._seconds) if len(self._starts) == self._count else now
+        self._starts.append(start)
+        return start

@@ -138,7 +138,7 @@ class Place(Once[BackendSession]):
 
     def retire(self, session: BackendSession) -> None:
         """Another node has forgotten it: it is not brought back, and is closed in case that node has not."""
-        if self.drop(session):
+        if self.lose(session):
             session.shared = False
             self.superseded.append(session)
 
@@ -150,7 +150,7 @@ class Place(Once[BackendSession]):
             if self._calls:
                 return []
             left, self.superseded = self.superseded, []
-            return left
+            return [each for each in left if each is not self.value]  # it may have been put back
 
     def deny(self, call: tuple[str, str], now: float) -> None:
         """That call, by method and address, is refused in whatever session."""

@@ -145,8 +145,8 @@ class Attempt:
         headers: dict[str, str | None] = {"Cookie": cookie} if cookie else {}
         if self._credentials:
             headers.update(self._credentials)
-        elif self.place.auth is not None and call.first("authorization"):
-            headers["Authorization"] = None  # the session stands for it
+        elif call.first("authorization"):
+            headers["Authorization"] = None  # the session stands for it, if need be that of who came first
         if token and self.rules.csrf is not None:
             headers.update(self.rules.csrf.headers(token, call))
         return headers
@@ -217,6 +217,8 @@ class Attempt:
 
     def _ask_signed_in(self, request: Request) -> Generator[Any, Any, Response]:
         """Raises `Refused` where nobody is."""
+        if not self.rules.own(request.url):
+            return (yield from self._ask(request))
         auth, signed = self.place.auth, bool(self._credentials)
         answer = yield from self._ask(request.set(self._credentials), credentials=signed)
         if auth is not None and auth.refuses(answer):

@@ -55,6 +55,7 @@ def converse(call: Call, place: Place, rules: Rules, *, last: bool = False) -> S
     except BaseException:
         if place.leave():
             _abandon(place, rules)
+        _let_expire(place, rules, place.left_behind())
         if _wanted(rules) and (spare := rules.spare()) is not None and spare.give_way():
             _abandon(spare, rules)
         raise
@@ -72,8 +73,7 @@ def _leave_place(place: Place, rules: Rules, *, told: bool = False) -> Generator
     """Close what nobody needs any more. `told`: the back end knows already that this was the last call."""
     if place.leave():
         yield from _close(place, rules, told=told)
-    for session in place.left_behind():
-        yield from Attempt(place, rules, session).close()
+    yield from _close_left(place, rules)
     if _wanted(rules):
         yield from _make_room(rules)
 
@@ -113,6 +113,10 @@ def forget(scope: str, places: Iterable[Place], rules: Rules) -> Generator[Any, 
         others = (yield from rules.fleet.end(scope)) if rules.fleet is not None else []
     except StoreError as error:
         failure = error
+    except BaseException:
+        for place in own:
+            _abandon(place, rules)
+        raise
     yield from close(own, rules)
     for session in others:
         if session.ref not in refs:
@@ -135,8 +139,17 @@ def _close(place: Place, rules: Rules, *, told: bool = False) -> Generator[Any, 
             session.leave()
         else:
             yield from Attempt(place, rules, session).close(told=told)
-    for each in place.left_behind():
-        yield from Attempt(place, rules, each).close()
+    yield from _close_left(place, rules)
+
+
+def _close_left(place: Place, rules: Rules) -> Generator[Any, Any, None]:
+    """Close what gave way to the session of another node, when no call is in it any more."""
+    left = place.left_behind()
+    try:
+        while left:
+            yield from Attempt(place, rules, left.pop()).close()
+    finally:
+        _let_expire(place, rules, left)
 
 
 def _wanted(rules: Rules) -> bool:
@@ -155,6 +168,13 @@ def _abandon(place: Place, rules: Rules) -> None:
     """Let the session go, and the back end let it expire."""
     session = place.value
     if session is not None and place.lose(session) and not place.others_have(session):
+        rules.telling.closed(place, session, "no")
+    _let_expire(place, rules, place.left_behind())
+
+
+def _let_expire(place: Place, rules: Rules, sessions: Iterable[BackendSession]) -> None:
+    for session in sessions:
+        session.leave()
         rules.telling.closed(place, session, "no")
 
 
@@ -249,6 +269,8 @@ def _session(
 
 def _check_open(place: Place, rules: Rules) -> None:
     """Raise `ExchangeEnded` or `SessionLost` where no session begins any more."""
+    if place.forgotten:
+        raise ExchangeEnded(f"{rules.origin}: this user was forgotten while the call waited; it was not sent")
     if place.ended:
         raise ExchangeEnded(f"the exchange with {rules.origin} has ended; begin another one")
     if place.broken:
