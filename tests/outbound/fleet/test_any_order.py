@@ -13,7 +13,7 @@ import pytest
 from tests.outbound.fleet.conftest import KEY, at_once
 
 from sojourn.errors import ExchangeEnded, OutcomeUnknown, SessionLost, StoreError, StoreUnavailable
-from sojourn.outbound import Backend, Logout
+from sojourn.outbound import Backend, Limits, Logout
 from sojourn.outbound.messages import Ask, Call, Do, Response, Send, Wait
 from sojourn.store.memory import MemoryStore
 from sojourn.testing import FakeClock
@@ -33,20 +33,24 @@ class Erp:
         """The sessions of the last calls."""
 
     def answer(self, user: str, url: str, headers: dict[str, str | None]) -> Response:
-        name = (headers.get("Cookie") or "").removeprefix("JSESSIONID=")
-        if name in self.sessions:
-            assert self.sessions[name] == user, "a user's call went in another's session"
-            if url.endswith("out"):
-                del self.sessions[name]
-            self.sent.append(name)
-            return Response.of(200, url)
-        if headers.get("Authorization") is None:
-            return Response.of(401, url)
-        self.sign_ins += 1
-        name = f"{user}{self.sign_ins}"
-        self.sessions[name] = user
+        name, told = (headers.get("Cookie") or "").removeprefix("JSESSIONID="), []
+        if name not in self.sessions:
+            if headers.get("Authorization") is None:
+                return Response.of(401, url)
+            self.sign_ins += 1
+            name = f"{user}{self.sign_ins}"
+            self.sessions[name] = user
+            told.append(("Set-Cookie", f"JSESSIONID={name}; Path=/"))
+        assert self.sessions[name] == user or url.endswith("out"), "a user's call went in another's session"
         self.sent.append(name)
-        return Response.of(200, url, [("Set-Cookie", f"JSESSIONID={name}; Path=/")])
+        if url.endswith("out"):
+            del self.sessions[name]
+        token = headers.get("X-CSRF-Token")
+        if token == "Fetch":
+            return Response.of(200, url, [*told, ("X-CSRF-Token", name)])
+        if token not in (None, name):
+            return Response.of(403, url, [*told, ("X-CSRF-Token", "Required")])
+        return Response.of(200, url, told)
 
 
 class Work:
@@ -104,7 +108,8 @@ class Work:
 class Chaos:
     """Calls, ends and failures in an order that comes of a number."""
 
-    def __init__(self, seed: int, *, failing: float = 0.15, losing: bool = True) -> None:
+    def __init__(self, seed: int, *, failing: float = 0.15, losing: bool = True, **settings: Any) -> None:
+        self.settings = settings
         self.failing = failing
         self.losing = losing
         self.chance = random.Random(seed)
@@ -167,6 +172,13 @@ class Chaos:
             pass
         assert not self.work, "they wait for each other"
 
+    def end(self) -> None:
+        """All nodes stop, and all goes well."""
+        for node in self.nodes:
+            self.work.append(Work(self.erp, "", URL, node._ending()))
+        self.failing = 0.0
+        self.finish()
+
     def quiet(self) -> None:
         """One call of each user on each node, and all goes well."""
         for user in USERS:
@@ -180,7 +192,8 @@ class Chaos:
                 assert one.answer.status == 200
 
     def _node(self) -> Backend:
-        return Backend(URL, reuse="user", closing=Logout("out"), store=self.store, key=KEY, clock=self.clock)
+        settings: dict[str, Any] = {"reuse": "user", "closing": Logout("out"), **self.settings}
+        return Backend(URL, store=self.store, key=KEY, clock=self.clock, **settings)
 
     def _call(self, node: Backend, user: str, method: str = "GET", *, replayable: bool = True) -> Work:
         exchange = node.exchange(user=user, auth=(user, "secret"))
@@ -226,3 +239,16 @@ def test_a_call_fails_by_what_happened_to_it_alone() -> None:
                     each.error,
                     (NoneType, ConnectionError, asyncio.CancelledError, ExchangeEnded, SessionLost, StoreError),
                 )
+
+
+@pytest.mark.parametrize("settings", [{}, {"csrf": True}, {"sequential": True}], ids=str)
+def test_no_room_is_lost_and_nobody_waits_for_ever(settings: dict[str, Any]) -> None:
+    for seed in range(100):
+        chaos = Chaos(seed, limits=Limits(sessions=2, calls=3), **settings)
+        chaos.run(200)
+        chaos.finish()
+        chaos.end()
+        for node in chaos.nodes:
+            assert node.rules.room is not None
+            assert node.rules.gate is not None
+            assert (node.rules.room._room, node.rules.gate._room) == (2, 3), (seed, settings)
