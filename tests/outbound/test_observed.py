@@ -15,7 +15,7 @@ from sojourn.outbound.events import SignedIn
 from sojourn.testing import FakeClock
 
 if TYPE_CHECKING:
-    from sojourn.outbound.observed import Called
+    from sojourn.outbound.telling import Called
 
 BOB = {"Authorization": "Basic Ym9iOmJvYg=="}
 TOKEN = ("X-CSRF-Token", "t1")

@@ -30,9 +30,9 @@ from sojourn.outbound.limits import Limits
 from sojourn.outbound.lines import Lines
 from sojourn.outbound.messages import Response
 from sojourn.outbound.negotiation import close, forget
-from sojourn.outbound.observed import Observer
-from sojourn.outbound.rules import Rules, check, check_shared, names_of_session, origin_of, sharing
-from sojourn.outbound.telling import Telling
+from sojourn.outbound.rules import Rules
+from sojourn.outbound.settings import check, check_shared, names_of_session, origin_of, sharing
+from sojourn.outbound.telling import Observer, Telling
 from sojourn.waiting import wait
 
 if TYPE_CHECKING:

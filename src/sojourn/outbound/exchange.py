@@ -13,7 +13,7 @@ from sojourn.outbound.auth import Auth, Given, checked_auth
 from sojourn.outbound.keeping.place import Place
 from sojourn.outbound.messages import Call, Steps
 from sojourn.outbound.negotiation import close, converse, once, vacate
-from sojourn.outbound.observed import observed
+from sojourn.outbound.telling import observed
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -72,9 +72,11 @@ class Exchange:
         if reuse == "none":
             return once(call, Place(auth), rules)
         principal = self.backend.principal(auth) if given else self._principal
-        if reuse == "exchange":
-            return converse(call, self._share.at(principal, auth, self.backend), rules)
-        place, superseded = self.backend.held.at("" if reuse == "flow" else str(self._user), principal, auth)
+        place, superseded = (
+            (self._share.at(principal, auth), None)
+            if reuse == "exchange"
+            else self.backend.held.at("" if reuse == "flow" else str(self._user), principal, auth)
+        )
         self.backend.notice(place, auth)
         steps = converse(call, place, rules)
         return steps if superseded is None else _after(vacate(superseded, rules), steps)
@@ -164,14 +166,13 @@ class Share:
         self._clients = 0
         self._ended = False
 
-    def at(self, principal: object, auth: Auth | None, backend: Backend) -> Place:
+    def at(self, principal: object, auth: Auth | None) -> Place:
         """The place of a principal."""
         place = self._places.get(principal)
         if place is None:
             with self._lock:
                 place = self._places.setdefault(principal, Place(auth))
                 place.ended = place.ended or self._ended
-        backend.notice(place, auth)
         return place
 
     def copy(self) -> Share:

@@ -42,7 +42,7 @@ COUNTERS: list[str] = [name for name, _ in COUNTED.values()]
 
 
 class _Called(Protocol):
-    """What an observer is told of a call, as `sojourn.outbound.observed.Called`."""
+    """What an observer is told of a call, as `sojourn.outbound.telling.Called`."""
 
     @property
     def outcome(self) -> str: ...
