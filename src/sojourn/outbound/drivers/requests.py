@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import http.client
 import os
 import threading
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -19,6 +20,8 @@ from sojourn.outbound.visiting.pages import LONGEST
 try:
     import requests
     import requests.adapters
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 except ModuleNotFoundError:
     raise SettingError("this exchange needs requests: pip install requests") from None
 
@@ -55,15 +58,54 @@ class Connections:
         prepared = requests.Request(request.method, request.url, dict(request.headers), data=request.body).prepare()
         how = {"timeout": PATIENCE, **how, "stream": True}
         reading = Reading()
-        with _showing(None), contextlib.closing(self.adapter.send(prepared, **how)) as response:
+        with _showing(None), contextlib.closing(self.send(prepared, how)) as response:
             for piece in response.iter_content(PIECE):
                 if not reading.take(piece):
                     break
             return _answer(response, request.url, reading.body)
 
+    def send(self, request: requests.PreparedRequest, how: dict[str, Any]) -> requests.Response:
+        """As of `HTTPAdapter.send`, but an interim answer is an error: its connection has the answer still to come."""
+        response = self.adapter.send(request, **how)
+        if _is_interim(response.status_code):
+            response.close()
+            raise requests.ConnectionError(
+                f"an interim answer ({response.status_code}), which this adapter cannot read"
+            )
+        return response
+
     def close(self) -> None:
         """Close them."""
         self.adapter.close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """The answer that follows interim ones (RFC 9110 §15.2): `http.client` knows of 100 alone."""
+
+    def begin(self) -> None:
+        super().begin()
+        while _is_interim(self.status):
+            self.headers = self.msg = None  # type: ignore[assignment] # or it has begun
+            super().begin()
+
+
+class _Http(HTTPConnection):
+    response_class = _Answer
+
+
+class _Https(HTTPSConnection):
+    response_class = _Answer
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _Http
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _Https
+
+
+_POOLS = {"http": _HttpPool, "https": _HttpsPool}
 
 
 class _Connecting(requests.adapters.HTTPAdapter):
@@ -76,6 +118,15 @@ class _Connecting(requests.adapters.HTTPAdapter):
         super().__init__(pool_maxsize=_MOST_IDLE)
         self._way = way
         self._proxies = {} if way.proxy is None else {"all": way.proxy.url}
+
+    def init_poolmanager(self, *args: Any, **how: Any) -> None:
+        super().init_poolmanager(*args, **how)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **how: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **how)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
 
     def send(self, request: requests.PreparedRequest, *args: Any, **how: Any) -> requests.Response:
         how.update(zip(_HOW, args, strict=False))
@@ -219,7 +270,7 @@ class _Hands(_Asking):
             if self._start is not None:
                 cast("IO[bytes]", self._request.body).seek(self._start)
         with _showing(self._request):
-            response = self._response = self.line.adapter.send(_with(self._request, step), **self.how)
+            response = self._response = self.line.send(_with(self._request, step), self.how)
         response.request = self._request
         answer = _answer(response, str(self._request.url))
         reads = step.reads is not None and step.reads(answer)
@@ -341,6 +392,10 @@ def _without_cookies(response: requests.Response) -> requests.Response:
         response.cookies.clear()
         _forget_cookies(response.raw)
     return response
+
+
+def _is_interim(status: int) -> bool:
+    return 100 <= status < 200 and status != http.HTTPStatus.SWITCHING_PROTOCOLS  # RFC 9110 §15.2.2: that one is final
 
 
 def _forget_cookies(raw: Any) -> None:
