@@ -19,7 +19,7 @@ It decides all, so that every driver, async or not, does the same:
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
 from sojourn.errors import BackendBusy, BackendError, ExchangeEnded, SessionLost, SignInFailed, StoreError
@@ -48,9 +48,10 @@ def converse(call: Call, place: Place, rules: Rules, *, last: bool = False) -> S
     place.enter()
     try:
         answer = yield from _renewing(call, place, rules, last=last)
-        yield from _keep(place, rules)
+        if rules.fleet is not None and rules.fleet.due(place):
+            yield from rules.fleet.keep(place)
     except BackendError:
-        yield from _leave_place(place, rules)
+        yield from _tidy(place, rules, ended=place.leave())
         raise
     except BaseException:
         if place.leave():
@@ -59,19 +60,16 @@ def converse(call: Call, place: Place, rules: Rules, *, last: bool = False) -> S
         if _wanted(rules) and (spare := rules.spare()) is not None and spare.give_way():
             _abandon(spare, rules)
         raise
-    yield from _leave_place(place, rules, told=last and rules.closing is not None and bool(rules.closing.headers))
+    ended = place.leave()
+    if ended or place.superseded or _wanted(rules):
+        told = last and rules.closing is not None and bool(rules.closing.headers)
+        yield from _tidy(place, rules, ended=ended, told=told)
     return answer
 
 
-def _keep(place: Place, rules: Rules) -> Generator[Any, Any, None]:
-    """Tell other nodes what the session has become."""
-    if rules.fleet is not None and rules.fleet.due(place):
-        yield from rules.fleet.keep(place)
-
-
-def _leave_place(place: Place, rules: Rules, *, told: bool = False) -> Generator[Any, Any, None]:
-    """Close what nobody needs any more. `told`: the back end knows already that this was the last call."""
-    if place.leave():
+def _tidy(place: Place, rules: Rules, *, ended: bool, told: bool = False) -> Generator[Any, Any, None]:
+    """Close what nobody needs any more. `ended`: nobody will come. `told`: the back end knows so already."""
+    if ended:
         yield from _close(place, rules, told=told)
     yield from _close_left(place, rules)
     if _wanted(rules):
@@ -191,7 +189,7 @@ def _renewing(call: Call, place: Place, rules: Rules, *, last: bool) -> Steps:
     gone: BackendSession | None = None
     requests = 0
     for left in reversed(range(RENEWALS + 1)):
-        attempt, entered = yield from _admitted(place, rules, seeks=left > 0)
+        attempt, entered = _at_once(place, rules) or (yield from _admitted(place, rules, seeks=left > 0))
         try:
             attempt.requests = requests
             return (yield from attempt.go(call, last=last))
@@ -211,7 +209,15 @@ def _renewing(call: Call, place: Place, rules: Rules, *, last: bool) -> Steps:
     raise SessionLost(f"{rules.origin} forgets each session at once; {call!r} was not sent again")
 
 
-def _admitted(place: Place, rules: Rules, *, seeks: bool) -> Generator[Any, Any, tuple[Attempt, list[Gate]]]:
+def _at_once(place: Place, rules: Rules) -> tuple[Attempt, Sequence[Gate]] | None:
+    """As `_admitted`, where a session is held and nothing is to be waited for."""
+    session = place.value
+    if session is None or rules.limited or _stale(session, rules) or place.ended or place.broken:
+        return None
+    return Attempt(place, rules, session), ()
+
+
+def _admitted(place: Place, rules: Rules, *, seeks: bool) -> Generator[Any, Any, tuple[Attempt, Sequence[Gate]]]:
     """What may go now, in the session that is there by now; and what it is to leave when it has gone.
 
     Who waits for a session has not entered anything yet, or those who have one could not go on and end. `seeks`: that
@@ -237,7 +243,7 @@ def _admitted(place: Place, rules: Rules, *, seeks: bool) -> Generator[Any, Any,
         _leave(entered)
 
 
-def _leave(entered: list[Gate]) -> None:
+def _leave(entered: Sequence[Gate]) -> None:
     for gate in reversed(entered):
         gate.leave()
 
@@ -247,7 +253,7 @@ def _session(
 ) -> Generator[Any, Any, tuple[BackendSession, Claim[BackendSession] | None]]:
     """The session that is held; or a new one, and the right to sign it in."""
     held = place.value
-    if held is not None and rules.clock() - held.used_at > rules.idle and place.lose(held):
+    if held is not None and _stale(held, rules) and place.lose(held):
         place.broken = rules.stateful
     _check_open(place, rules)
     try:
@@ -265,6 +271,11 @@ def _session(
         found = (yield from _found(place, got, rules)) if seeks else None
         return (found, None) if found is not None else ((yield from _begun(got, rules)), got)
     return got, None
+
+
+def _stale(session: BackendSession, rules: Rules) -> bool:
+    """Whether it was not used for too long to be tried."""
+    return rules.clock() - session.used_at > rules.idle
 
 
 def _check_open(place: Place, rules: Rules) -> None:
