@@ -90,11 +90,11 @@ class Fleet:
             self._fails(place, None, error)
             return None
         self._away = False
-        place.there = record
+        place.entry.record = record
         session = None if record is None else self._session(record)
         if session is None or self._clock() - session.used_at > self._lifetime.idle_seconds:
             return None
-        return None if place.gone == (session.ref, record.version) else session
+        return session if place.entry.offers(session, record) else None
 
     def due(self, place: Place) -> bool:
         """Whether there is something to store, or a time of use worth it."""
@@ -112,7 +112,7 @@ class Fleet:
         """Store what the session of `place` has become. Raises nothing but what interrupts it."""
         for _ in range(TRIES):  # once more for what has changed meanwhile, here or on another node
             session = place.value
-            if session is None or not self.due(place) or not place.begin_keeping():
+            if session is None or not self.due(place) or not place.entry.hold():
                 return
             try:
                 yield from self._save(place, session) if session.changed else self._touch(place, session)
@@ -120,7 +120,7 @@ class Fleet:
             except StoreError as error:
                 self._fails(place, session, error)
             finally:
-                place.keeping = False
+                place.entry.release()
 
     def end(self, scope: str) -> Generator[Any, Any, list[BackendSession]]:
         """Take all sessions of a scope out of the store. Raises `StoreError`."""
@@ -153,15 +153,15 @@ class Fleet:
         """Store it once; whether that is over, one way or the other."""
         record = self._record(place, session)
         try:
-            yield Do(partial(self.store.save, record, over=place.there))
+            yield Do(partial(self.store.save, record, over=place.entry.record))
         except Conflict as conflict:
             return (yield from self._met(place, session, conflict.stored))
         except Gone:
-            place.there = None
+            place.entry.record = None
             if session.shared:
                 place.retire(session)
             return session.shared
-        place.there, session.shared, session.kept_at = record, True, session.used_at
+        place.entry.record, session.shared, session.kept_at = record, True, session.used_at
         if place.forgotten:  # meanwhile
             yield Do(partial(self.store.delete, record.key, self.app))
         return True
@@ -171,10 +171,15 @@ class Fleet:
         if stored is None:
             stored = yield Do(partial(self.store.load, self._key_of(place), self.app))
         theirs = None if stored is None else self._session(stored)
-        if theirs is not None and theirs.ref != session.ref and (theirs.ref, stored.version) != place.gone:
+        if (
+            stored is not None
+            and theirs is not None
+            and theirs.ref != session.ref
+            and place.entry.offers(theirs, stored)
+        ):
             self._adopt(place, session, theirs, stored)
             return True
-        before, place.there = place.there, stored
+        before, place.entry.record = place.entry.record, stored
         if stored is None:  # it does not open, with these keys, and would be in the way until it expires
             yield Do(partial(self.store.delete, self._key_of(place), self.app))
             return False
@@ -195,7 +200,7 @@ class Fleet:
             return
         self._telling.adopted(place, theirs)
         session.leave()  # or calls that go on in it, and have to sign in anew, would wait for its room
-        known, place.there = place.there, stored
+        known, place.entry.record = place.entry.record, stored
         if not (session.shared and known is not None and known.ref == stored.ref):
             session.shared = False
             place.superseded.append(session)
@@ -204,14 +209,14 @@ class Fleet:
         """Store when it was used, and learn what other nodes have made of it meanwhile."""
         there: Record | None = yield Do(partial(self.store.load, self._key_of(place), self.app))
         session.kept_at = session.used_at
-        known = place.there
+        known = place.entry.record
         if there is not None and (known is None or (there.ref, there.version) != (known.ref, known.version)):
             adopted = yield from self._met(place, session, there)
             if adopted:
                 return
         touched = there is not None and (yield Do(partial(self.store.touch, self._used(there))))
         if not touched:
-            place.there = None
+            place.entry.record = None
             place.retire(session)
 
     def _used(self, record: Record) -> Record:
@@ -219,7 +224,7 @@ class Fleet:
         return msgspec.structs.replace(record, accessed_at=now, expires_at=self._lifetime.expires_at(now, math.inf))
 
     def _record(self, place: Place, session: BackendSession) -> Record:
-        now, key, there = self._shared_clock(), self._key_of(place), place.there
+        now, key, there = self._shared_clock(), self._key_of(place), place.entry.record
         return Record(
             key=key,
             app=self.app,
@@ -244,11 +249,11 @@ class Fleet:
         return session
 
     def _key_of(self, place: Place) -> str:
-        if not place.key:
+        if not place.entry.key:
             auth = place.auth
             identity, secret = (auth.identity, auth.secret.hex()) if auth is not None else ("", "")
-            place.key = self._hidden("place", place.scope, identity, secret, str(auth is None))[:_KEY]
-        return place.key
+            place.entry.key = self._hidden("place", place.scope, identity, secret, str(auth is None))[:_KEY]
+        return place.entry.key
 
     def _hidden(self, *parts: str) -> str:
         """By what nobody learns the parts who has not the key: none of them can be tried out."""

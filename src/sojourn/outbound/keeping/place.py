@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sojourn.core.record import Record
 from sojourn.outbound.auth.base import Auth
+from sojourn.outbound.keeping.entry import Entry
 from sojourn.outbound.keeping.gate import Gate
 from sojourn.outbound.keeping.session import BackendSession
 from sojourn.outbound.once import Once
@@ -30,13 +30,10 @@ class Place(Once[BackendSession]):
         "denials",
         "doubts",
         "ended",
+        "entry",
         "forgotten",
-        "gone",
-        "keeping",
-        "key",
         "scope",
         "superseded",
-        "there",
         "told_to_sign_always",
         "turn",
     )
@@ -46,14 +43,8 @@ class Place(Once[BackendSession]):
         super().__init__()
         self.auth = auth
         self.scope = scope
-        self.key = ""
-        """Where it is in the store of a fleet, once that is known."""
-        self.there: Record | None = None
-        """What was last seen there."""
-        self.gone: tuple[str, int] | None = None
-        """The session that was refused last, by ref and version: what other nodes have of it is not tried again."""
-        self.keeping = False
-        """Whether somebody is storing its session."""
+        self.entry = Entry()
+        """Of it in the store of a fleet, where there is one."""
         self.forgotten = False
         """Whether its session is to be in no store any more."""
         self.superseded: list[BackendSession] = []
@@ -118,12 +109,6 @@ class Place(Once[BackendSession]):
             self._given_way = True
             return not self._calls
 
-    def begin_keeping(self) -> bool:
-        """Have the right to store its session, until `keeping` is False again; False where somebody has it."""
-        with self._lock:
-            first, self.keeping = not self.keeping, True
-            return first
-
     def others_have(self, session: BackendSession) -> bool:
         """Whether other nodes go on with a session of it."""
         return session.shared and not self.forgotten
@@ -174,7 +159,6 @@ class Place(Once[BackendSession]):
     def refused(self, session: BackendSession, now: float) -> None:
         """The back end has said so, to a call in it."""
         if self.lose(session):
-            if session.shared and self.there is not None:
-                self.gone = session.ref, self.there.version
+            self.entry.refused(session)
             self.doubts = 0 if session.proven else self.doubts + 1
             self._doubted_at = now
