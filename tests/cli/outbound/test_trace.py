@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.cli.served import run
+from tests.outbound.ways.octets import Octets
 
 from sojourn.testing.backend import Behaviour, FakeBackend
 
@@ -83,6 +84,16 @@ def test_refused_credentials_are_told_in_a_line(
     assert ended.returncode == 1
     assert "refuses the credentials of 'alice'" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_an_answer_that_is_none_is_told_without_a_word_of_it(tmp_path: Path) -> None:
+    with Octets(
+        lambda _: [b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie : JSESSIONID=hidden\r\n\r\n"]
+    ) as server:
+        ended = run("outbound", "trace", server.url, cwd=tmp_path)
+    assert ended.returncode == 1
+    assert ended.stderr.count(f"GET failed: no answer from {server.url}: illegal header line\n") == 2
+    assert "hidden" not in ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ class Octets:
     """Serves on a free port of the loopback, each connection in a thread, as `with`."""
 
     def __init__(self, answer: Answer) -> None:
-        """A connection ends after an answer without pieces."""
+        """`answer`: what is sent."""
         self._answer = answer
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.authority = f"127.0.0.1:{self._listening.getsockname()[1]}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import traceback
 from collections.abc import Iterator
 
 import pytest
@@ -66,3 +68,60 @@ def test_an_interim_answer_that_an_adapter_of_the_applications_gives_is_an_error
             http.get("hinted/alice")
         answer.let.set()
         assert http.get("bob").content == b"/bob"
+
+
+NO_HEADER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie : JSESSIONID=hidden; Path=/\r\n\r\n"
+NO_HTTP = b"hidden\r\n\r\n"
+SECRETS = ("hidden", "YWxpY2U6", "JSESSIONID=1", "dXNlcjpw")  # the second and the last begin what Base64 makes of pairs
+FIRST = b"HTTP/1.1 200 OK\r\nSet-Cookie: JSESSIONID=1\r\nContent-Length: 0\r\n\r\n"
+
+
+def seen(error: BaseException) -> str:
+    """All that a log could show of an error."""
+    told: list[str] = traceback.format_exception(error)
+    left: list[BaseException | None] = [error]
+    while left:
+        if (each := left.pop()) is not None:
+            told += [repr(each), str(each), repr(each.args), repr(vars(each))]
+            left += [each.__cause__, each.__context__]
+    return "\n".join(told)
+
+
+async def shown(client: type[Client], backend: Backend, *calls: str) -> str:
+    """All that is seen of calls of which the last one comes to nothing, or to an answer without headers."""
+    async with client(backend.exchange()) as http:
+        for call in calls:
+            method, _, url = call.partition(" ")
+            try:
+                await http.call(method, url)
+            except client.garbled + client.broken as error:
+                return seen(error)
+    return ""
+
+
+@pytest.mark.parametrize("answer", [NO_HEADER, NO_HTTP], ids=["no header", "no HTTP"])
+@pytest.mark.parametrize("call", ["GET rows", "POST orders"])  # the second asks for a token before it
+async def test_nothing_secret_is_shown_of_an_answer_that_is_none(
+    client: type[Client], caplog: pytest.LogCaptureFixture, answer: bytes, call: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    with Octets(lambda path: [FIRST if path == b"/" else answer]) as server:
+        backend = Backend(server.url, reuse="exchange", auth=("alice", "secret"), csrf=True)
+        told = await shown(client, backend, call) + await shown(client, backend, "GET ", call)
+    assert not [secret for secret in SECRETS if secret in told + caplog.text]
+
+
+REFUSED = b"HTTP/1.1 407 Who\r\nContent-Length: 0\r\nProxy-Authenticate : hidden\r\n\r\n"
+
+
+@pytest.mark.parametrize("answer", [NO_HEADER, NO_HTTP, REFUSED], ids=["no header", "no HTTP", "refused"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_nothing_secret_is_shown_where_a_proxy_answers_what_is_none(
+    client: type[Client], caplog: pytest.LogCaptureFixture, scheme: str, answer: bytes
+) -> None:
+    caplog.set_level(logging.INFO)
+    with Octets(lambda _: [answer]) as server:
+        proxy = f"http://user:password@{server.authority}"
+        backend = Backend(f"{scheme}://erp.test/", reuse="exchange", proxy=proxy, auth=("alice", "secret"), csrf=True)
+        told = await shown(client, backend, "GET rows") + await shown(client, backend, "POST orders")
+    assert not [secret for secret in SECRETS if secret in told + caplog.text]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ __all__ = ["Connections", "Connector", "session"]
 
 _OF_CALL = aiohttp.ClientTimeout()  # what a call asks for on the way is within the time of that call
 _AUTHORIZATION = "Proxy-Authorization"
+_QUOTED = re.compile(r":| b?['\"]")  # where it begins, in what aiohttp says
 _ENCODING, _ERRORS = "utf-8", "surrogateescape"  # how aiohttp reads and writes the octets of headers
 
 
@@ -99,15 +101,17 @@ class Connections:
     ) -> aiohttp.ClientResponse:
         """Send it, and show the proxy who asks: in nothing that an application, a log or an error shows."""
         own = self._way.proxy
-        if own is None or not own.authorization or request.proxy != self._proxy or _AUTHORIZATION in request.headers:
-            return await handler(request)
-        if request.is_ssl():
-            return await _tunnelled(request, handler, own)
-        request.headers[_AUTHORIZATION] = own.authorization
         try:
-            return await handler(request)
-        finally:
-            del request.headers[_AUTHORIZATION]
+            if (
+                own is None
+                or not own.authorization
+                or request.proxy != self._proxy
+                or _AUTHORIZATION in request.headers
+            ):
+                return await handler(request)
+            return await _shown(request, handler, own)
+        except aiohttp.ClientResponseError as error:
+            raise _showing_nothing(error) from None
 
     async def aclose(self) -> None:
         """Close them."""
@@ -246,21 +250,31 @@ class _Hands:
             self._response.release()
 
 
-async def _tunnelled(
+async def _shown(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType, proxy: Proxy
 ) -> aiohttp.ClientResponse:
+    """Show who asks, to a proxy that is not the application's own."""
+    if not request.is_ssl():
+        request.headers[_AUTHORIZATION] = proxy.authorization
+        try:
+            return await handler(request)
+        finally:
+            del request.headers[_AUTHORIZATION]
     before, request.proxy_headers = request.proxy_headers, CIMultiDict(request.proxy_headers or {})
     request.proxy_headers[_AUTHORIZATION] = proxy.authorization
     try:
         return await handler(request)
-    except aiohttp.ClientHttpProxyError as error:
-        headers = CIMultiDict(error.request_info.headers)
-        headers.popall(_AUTHORIZATION, None)
-        error.request_info = error.request_info._replace(headers=CIMultiDictProxy(headers))
-        error.args = (error.request_info, error.history)
-        raise
     finally:
         request.proxy_headers = before
+
+
+def _showing_nothing(error: aiohttp.ClientResponseError) -> aiohttp.ClientResponseError:
+    """Without what was sent, which holds what is secret, and what came, of which a line may be that of a cookie."""
+    error.request_info = error.request_info._replace(headers=CIMultiDictProxy(CIMultiDict()))
+    error.args = (error.request_info, error.history)
+    error.message = _QUOTED.split(error.message, 1)[0]
+    error.__context__ = None
+    return error
 
 
 def _call(request: aiohttp.ClientRequest, url: str) -> Call:

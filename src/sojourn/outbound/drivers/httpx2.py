@@ -70,6 +70,13 @@ def _by(way: Way) -> dict[str, Any]:
     return own
 
 
+def _quoting_nothing(error: httpx2.ProtocolError) -> httpx2.ProtocolError:
+    """Without the line of an answer that is none of HTTP: it may be that of a cookie."""
+    error.args = (str(error).partition(":")[0],)
+    error.__context__ = None
+    return error
+
+
 class AsyncConnections:
     """The connections of an event loop."""
 
@@ -77,9 +84,16 @@ class AsyncConnections:
         """`transport`: by which it goes, instead of one that goes that way."""
         self.transport = transport or httpx2.AsyncHTTPTransport(**_by(way))
 
+    async def send(self, request: httpx2.Request) -> httpx2.Response:
+        """Send it."""
+        try:
+            return await self.transport.handle_async_request(request)
+        except httpx2.ProtocolError as error:
+            raise _quoting_nothing(error) from None
+
     async def ask(self, request: Request, extensions: Mapping[str, Any] = _NONE) -> Response:
         """Send a request of a negotiation's own. `extensions`: of the call that it is for."""
-        response = await self.transport.handle_async_request(_request(request, extensions))
+        response = await self.send(_request(request, extensions))
         reading = Reading()
         try:
             async with contextlib.aclosing(response.aiter_bytes()) as pieces:
@@ -139,7 +153,7 @@ class _AsyncHands:
 
     async def send(self, step: Send) -> Response:
         await self.discard()
-        response = self._response = await self._line.transport.handle_async_request(_with(self._request, step))
+        response = self._response = await self._line.send(_with(self._request, step))
         answer = _answer(response, str(self._request.url))
         if step.whole:
             answer.body = await response.aread()
@@ -166,9 +180,16 @@ class Connections:
         """`transport`: by which it goes, instead of one that goes that way."""
         self.transport = transport or httpx2.HTTPTransport(**_by(way))
 
+    def send(self, request: httpx2.Request) -> httpx2.Response:
+        """Send it."""
+        try:
+            return self.transport.handle_request(request)
+        except httpx2.ProtocolError as error:
+            raise _quoting_nothing(error) from None
+
     def ask(self, request: Request, extensions: Mapping[str, Any] = _NONE) -> Response:
         """Send a request of a negotiation's own. `extensions`: of the call that it is for."""
-        response = self.transport.handle_request(_request(request, extensions))
+        response = self.send(_request(request, extensions))
         reading = Reading()
         try:
             for piece in response.iter_bytes():
@@ -227,7 +248,7 @@ class _Hands:
 
     def send(self, step: Send) -> Response:
         self.discard()
-        response = self._response = self._line.transport.handle_request(_with(self._request, step))
+        response = self._response = self._line.send(_with(self._request, step))
         answer = _answer(response, str(self._request.url))
         if step.whole:
             answer.body = response.read()

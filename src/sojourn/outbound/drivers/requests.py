@@ -80,13 +80,28 @@ class Connections:
 
 
 class _Answer(http.client.HTTPResponse):
-    """The answer that follows interim ones (RFC 9110 §15.2): `http.client` knows of 100 alone."""
+    """The answer that follows interim ones (RFC 9110 §15.2): `http.client` knows of 100 alone.
+
+    What cannot be read is quoted nowhere, for it may be the line of a cookie; urllib3 would warn of it.
+    """
 
     def begin(self) -> None:
         super().begin()
         while _is_interim(self.status):
             self.headers = self.msg = None  # type: ignore[assignment] # or it has begun
             super().begin()
+        if self.msg.defects:
+            self.msg.defects = [type(each)() for each in self.msg.defects]
+            self.msg.set_payload("")
+
+    def _read_status(self) -> Any:
+        try:
+            return super()._read_status()  # type: ignore[misc]
+        except http.client.RemoteDisconnected:
+            raise
+        except http.client.BadStatusLine:
+            pass
+        raise http.client.BadStatusLine("it is no HTTP")
 
 
 class _Http(HTTPConnection):
