@@ -60,7 +60,8 @@ class Backend:
     """A back end, and the sessions that are held there: each is signed in once, kept whole, renewed, and never mixed.
 
     `async with Backend(…) as backend` (or `with`, for clients that wait) keeps connections from one exchange to the
-    next, and closes what is held when it ends. For any number of threads and event loops.
+    next, and closes what is held when it ends. For any number of threads and event loops; connections are kept in the
+    event loop that closes them.
     """
 
     def __init__(
@@ -215,7 +216,7 @@ class Backend:
         return sum(gate.queued for gate in gates) if gates else None
 
     async def __aenter__(self) -> Self:
-        self.lines.keep()
+        self.lines.keep_async()
         return self
 
     async def __aexit__(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import threading
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
-from weakref import WeakKeyDictionary
 
 from sojourn.outbound.drivers.way import Way
 from sojourn.outbound.driving import PATIENCE, Asks, AsksAsync, drive, drive_async
@@ -22,8 +22,8 @@ Doing: TypeAlias = Generator[Any, Any, None]
 class AsyncLine(AsksAsync, Protocol):
     """What a client of one event loop sends by."""
 
-    def __init__(self, way: Way) -> None:
-        """Go that way."""
+    def __init__(self, way: Way, given: Any = None) -> None:
+        """`given`: what the application sends by, instead of going that way."""
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -32,8 +32,8 @@ class AsyncLine(AsksAsync, Protocol):
 class Line(Asks, Protocol):
     """What a client sends by that waits."""
 
-    def __init__(self, way: Way) -> None:
-        """Go that way."""
+    def __init__(self, way: Way, given: Any = None) -> None:
+        """As of `AsyncLine`."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -44,35 +44,47 @@ S = TypeVar("S", bound=Line)
 
 
 class Lines:
-    """Keeps lines while it is to; else each client has one of its own."""
+    """Keeps lines where they are to be kept; else each client has one of its own."""
 
     def __init__(self, way: Way) -> None:
         """None is kept. `way`: the way that they go."""
         self._way = way
+        self._lock = threading.Lock()
         self._kept = False
-        self._async: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[type[Any], Any]] = WeakKeyDictionary()
+        self._async: dict[asyncio.AbstractEventLoop, dict[type[Any], Any]] = {}
         self._sync: dict[type[Any], Any] = {}
         self._last_async: type[AsyncLine] | None = None
         self._last: type[Line] | None = None
 
     def keep(self) -> None:
-        """From now on, until they are closed."""
+        """From now on, those of clients that wait, until they are closed."""
         self._kept = True
 
-    def open_async(self, kind: type[A]) -> tuple[A, bool]:
-        """One for a client in this event loop; and whether it is the client's own, who closes it then."""
+    def keep_async(self) -> None:
+        """Those of this event loop, besides: who closes them is in it, too."""
+        self.keep()
+        for loop in [each for each in self._async if each.is_closed()]:  # they hold it, and it is of no use
+            del self._async[loop]
+        self._async.setdefault(asyncio.get_running_loop(), {})
+
+    def open_async(self, kind: type[A], given: Any = None) -> tuple[A, bool]:
+        """One for a client in this event loop; and whether it is the client's own, who closes it then.
+
+        `given`: what the application sends by.
+        """
         self._last_async = kind
-        if not self._kept:
-            return kind(self._way), True
-        lines = self._async.setdefault(asyncio.get_running_loop(), {})
+        lines = self._async.get(asyncio.get_running_loop()) if self._async and given is None else None
+        if lines is None:
+            return kind(self._way, given), True
         return lines.get(kind) or lines.setdefault(kind, kind(self._way)), False
 
-    def open(self, kind: type[S]) -> tuple[S, bool]:
+    def open(self, kind: type[S], given: Any = None) -> tuple[S, bool]:
         """As `open_async`, for a client that waits."""
         self._last = kind
-        if not self._kept:
-            return kind(self._way), True
-        return self._sync.get(kind) or self._sync.setdefault(kind, kind(self._way)), False
+        if given is not None or not self._kept:
+            return kind(self._way, given), True
+        with self._lock:
+            return self._sync.get(kind) or self._sync.setdefault(kind, kind(self._way)), False
 
     async def do_async(self, *each: Doing) -> None:
         """Do the steps of each, all at the same time; whatever interrupts that, each has ended.
@@ -134,8 +146,9 @@ class Lines:
 
     def close(self) -> None:
         """Keep none any more: close those of clients that wait."""
-        self._kept = False
-        lines, self._sync = self._sync, {}
+        with self._lock:
+            self._kept = False
+            lines, self._sync = self._sync, {}
         for line in lines.values():
             line.close()
 

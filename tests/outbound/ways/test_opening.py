@@ -32,7 +32,7 @@ async def test_one_with_an_option_that_there_is_not_holds_no_exchange_open(
 ) -> None:
     backend = backend_of(fake)
     if kept:
-        backend.lines.keep()
+        backend.lines.keep_async()
     exchange = backend.exchange()
     with pytest.raises(TypeError, match="nonsense"):
         MAKES[name](exchange, {"nonsense": 1})
@@ -54,8 +54,6 @@ def test_one_without_an_event_loop_holds_no_exchange_open(fake: FakeBackend) -> 
     backend = backend_of(fake)
     exchange = backend.exchange()
     with backend:
-        with pytest.raises(RuntimeError, match="loop"):
-            exchange.httpx2()
         with pytest.raises(RuntimeError, match="loop"):
             exchange.aiohttp()
         with exchange as http:
