@@ -1,0 +1,47 @@
+"""Clients of an exchange."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+
+from sojourn.errors import SettingError
+from sojourn.outbound.drivers.httpx2.connections import by
+from sojourn.outbound.drivers.httpx2.transports import AsyncTransport, Transport
+
+if TYPE_CHECKING:
+    from sojourn.outbound.exchange import Exchange
+
+__all__ = ["async_client", "client"]
+
+_OF_CONNECTIONS = ("verify", "cert", "http1", "http2", "limits", "proxy")
+
+
+def async_client(exchange: Exchange, **options: Any) -> httpx2.AsyncClient:
+    """A client of `exchange`. `options`: as of `httpx2.AsyncClient`; a `transport` is what it sends by."""
+    own, below = _taken(options), options.pop("transport", None)
+    if own and below is None:
+        below = httpx2.AsyncHTTPTransport(**by(exchange.backend.way) | own)
+    transport = AsyncTransport(exchange, below)
+    made = httpx2.AsyncClient(transport=transport, base_url=exchange.backend.rules.url, **options)
+    exchange.open()
+    return made
+
+
+def client(exchange: Exchange, **options: Any) -> httpx2.Client:
+    """As `async_client`, for threads."""
+    own, below = _taken(options), options.pop("transport", None)
+    if own and below is None:
+        below = httpx2.HTTPTransport(**by(exchange.backend.way) | own)
+    transport = Transport(exchange, below)
+    made = httpx2.Client(transport=transport, base_url=exchange.backend.rules.url, **options)
+    exchange.open()
+    return made
+
+
+def _taken(options: dict[str, Any]) -> dict[str, Any]:
+    """What is said of connections: else the client leaves it out, or goes past the exchange for it."""
+    if "mounts" in options:
+        raise SettingError("mounts= goes past the exchange; give transport=, or proxy=")
+    return {name: options.pop(name) for name in _OF_CONNECTIONS if name in options}
