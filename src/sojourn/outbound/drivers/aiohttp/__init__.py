@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sojourn.errors import SettingError
+from sojourn import errors
 
 try:
     import aiohttp as _  # noqa: F401 - that it is there
 except ModuleNotFoundError:
-    raise SettingError("this exchange needs aiohttp: pip install aiohttp") from None
+    raise errors.SettingError("this exchange needs aiohttp: pip install aiohttp") from None
 
 from sojourn.outbound.drivers.aiohttp.connections import Connections
 from sojourn.outbound.drivers.aiohttp.sessions import session

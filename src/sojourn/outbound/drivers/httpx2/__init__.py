@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sojourn.errors import SettingError
+from sojourn import errors
 
 try:
     import httpx2
 except ModuleNotFoundError:
-    raise SettingError("this exchange needs httpx2: pip install 'sojourn[outbound]'") from None
+    raise errors.SettingError("this exchange needs httpx2: pip install 'sojourn[outbound]'") from None
 
 from sojourn.outbound.drivers.httpx2.clients import async_client, client
 from sojourn.outbound.drivers.httpx2.connections import AsyncConnections, Connections

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sojourn.errors import SettingError
+from sojourn import errors
 
 try:
     import requests as _  # noqa: F401 - that it is there
 except ModuleNotFoundError:
-    raise SettingError("this exchange needs requests: pip install requests") from None
+    raise errors.SettingError("this exchange needs requests: pip install requests") from None
 
 from sojourn.outbound.drivers.requests.connections import Connections
 from sojourn.outbound.drivers.requests.sessions import session
