@@ -102,6 +102,7 @@ def test_an_answer_that_is_none_is_told_without_a_word_of_it(tmp_path: Path) -> 
         (("127.0.0.1:1",), 2, "give an address with its scheme"),
         (("http://127.0.0.1:1",), 1, "GET failed: no answer from http://127.0.0.1:1/: "),
         (("http://127.0.0.1:1", "http://elsewhere/"), 2, "give a path below the URL"),
+        (("http://127.0.0.1:1", "//elsewhere/"), 2, "give a path below the URL"),
         (("http://127.0.0.1:1", "--bearer"), 2, "--bearer: give --user"),
     ],
 )

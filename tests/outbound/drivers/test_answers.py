@@ -24,6 +24,28 @@ def backend_of(server: Server, **settings: object) -> Backend:
     return Backend(server.url, **(options | settings))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("named", "asked"),
+    {
+        "": "/shop/",
+        "rows": "/shop/rows",
+        "rows?top=1": "/shop/rows?top=1",
+        "?top=1": "/shop/?top=1",
+        "/rows": "/rows",
+        "../rows": "/rows",
+        "a/../rows('1:2')": "/shop/rows('1:2')",
+    }.items(),
+)
+async def test_what_a_call_names_is_relative_to_the_back_end_as_rfc_3986_has_it(
+    client: type[Client], server: Server, named: str, asked: str
+) -> None:
+    async with client(Backend(server.url + "shop", reuse="exchange").exchange()) as http:
+        answer = await http.call("GET", named)
+        await http.call("GET", server.url + "shop/rows")
+    assert answer.url == server.url.removesuffix("/") + asked
+    assert [each.url for each in server.log.asked] == [asked, "/shop/rows"]
+
+
 @pytest.mark.parametrize("limits", [Limits(), Limits(calls=5)], ids=["streamed", "read"])
 async def test_what_is_compressed_arrives_as_it_was(client: type[Client], server: Server, limits: Limits) -> None:
     packed = gzip.compress(b"text " * 1000)

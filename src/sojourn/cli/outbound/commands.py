@@ -48,9 +48,9 @@ def outbound() -> None:
 def _trace(**options: Any) -> None:
     """Call a back end, and show which cookies came and went.
 
-    CALL is a path below URL, with a method before it where it is not GET: "POST orders". Without any, URL is asked for
-    twice. Cookies are shown by their names and by a hash of their values: what is equal is equal, and no more can be
-    learned. The hashes of two runs are equal where SOJOURN_OUTBOUND_KEY is.
+    CALL is a path, relative to URL, with a method before it where it is not GET: "POST orders". Without any, URL is
+    asked for twice. Cookies are shown by their names and by a hash of their values: what is equal is equal, and no more
+    can be learned. The hashes of two runs are equal where SOJOURN_OUTBOUND_KEY is.
     """
     if options["user"] is not None and options["password"] is None:
         options["password"] = click.prompt("Password", hide_input=True, err=True)

@@ -90,7 +90,7 @@ def _parsed(call: str) -> tuple[str, str]:
     method, space, path = call.partition(" ")
     if not space:
         method, path = "GET", call
-    if not method.isalpha() or urlsplit(path).scheme:
+    if not method.isalpha() or urlsplit(path).scheme or urlsplit(path).netloc:
         raise Mistake(
             f"{call!r}: give a path below the URL, with a method before it where it is not GET: 'POST orders'"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import httpx2
 
@@ -24,7 +25,7 @@ def async_client(exchange: Exchange, **options: Any) -> httpx2.AsyncClient:
     if own and below is None:
         below = httpx2.AsyncHTTPTransport(**by(exchange.backend.way) | own)
     transport = AsyncTransport(exchange, below)
-    made = httpx2.AsyncClient(transport=transport, base_url=exchange.backend.rules.url, **options)
+    made = _AsyncClient(transport=transport, base_url=exchange.backend.rules.url, **options)
     exchange.open()
     return made
 
@@ -35,9 +36,23 @@ def client(exchange: Exchange, **options: Any) -> httpx2.Client:
     if own and below is None:
         below = httpx2.HTTPTransport(**by(exchange.backend.way) | own)
     transport = Transport(exchange, below)
-    made = httpx2.Client(transport=transport, base_url=exchange.backend.rules.url, **options)
+    made = _Client(transport=transport, base_url=exchange.backend.rules.url, **options)
     exchange.open()
     return made
+
+
+class _AsyncClient(httpx2.AsyncClient):
+    """Whose relative URLs are as RFC 3986 §5.2 has them, and as in the other libraries: `/rows` is at the root."""
+
+    def build_request(self, method: str, url: httpx2.URL | str, **how: Any) -> httpx2.Request:
+        return super().build_request(method, urljoin(str(self.base_url), str(url)), **how)
+
+
+class _Client(httpx2.Client):
+    """As `_AsyncClient`."""
+
+    def build_request(self, method: str, url: httpx2.URL | str, **how: Any) -> httpx2.Request:
+        return super().build_request(method, urljoin(str(self.base_url), str(url)), **how)
 
 
 def _taken(options: dict[str, Any]) -> dict[str, Any]:
