@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from tests.cli.served import run
+from tests.inbound.tracking.authority import Authority
 from tests.outbound.ways.octets import Octets
+from tests.outbound.ways.relays import Relays
 
 from sojourn.testing.backend import Behaviour, FakeBackend
 
@@ -86,6 +90,28 @@ def test_refused_credentials_are_told_in_a_line(
     assert "Traceback" not in ended.stderr
 
 
+def test_the_way_is_said_with_the_call_and_the_password_of_the_proxy_is_not_shown(
+    fake: FakeBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path)
+    door = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    door.load_cert_chain(authority.sign("erp.test", "erp.test"))
+    arguments = ("outbound", "trace", "https://erp.test/", "me", "--user", "alice")
+    with Relays(int(urlsplit(fake.url).port or 0), door, password="right") as relays:
+        url = f"http://flow:{{}}@127.0.0.1:{relays.proxy}"
+        ended = run(*arguments, "--ca", str(authority.path), "--proxy", url.format("right"), cwd=tmp_path)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert relays.passed.lines == ["CONNECT erp.test:443"]
+        monkeypatch.setenv("SOJOURN_OUTBOUND_PROXY", url.format("hidden-word"))
+        refused = run(*arguments, "--ca", str(authority.path), cwd=tmp_path)
+        assert refused.returncode == 1
+        assert "hidden-word" not in refused.stdout + refused.stderr
+        monkeypatch.setenv("SOJOURN_OUTBOUND_PROXY", url.format("right"))
+        strange = run(*arguments, cwd=tmp_path)
+        assert strange.returncode == 1
+        assert "CERTIFICATE_VERIFY_FAILED" in strange.stderr
+
+
 def test_an_answer_that_is_none_is_told_without_a_word_of_it(tmp_path: Path) -> None:
     with Octets(
         lambda _: [b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie : JSESSIONID=hidden\r\n\r\n"]
@@ -103,6 +129,8 @@ def test_an_answer_that_is_none_is_told_without_a_word_of_it(tmp_path: Path) -> 
         (("http://127.0.0.1:1",), 1, "GET failed: no answer from http://127.0.0.1:1/: "),
         (("http://127.0.0.1:1", "http://elsewhere/"), 2, "give a path below the URL"),
         (("http://127.0.0.1:1", "//elsewhere/"), 2, "give a path below the URL"),
+        (("https://127.0.0.1:1", "--ca", __file__), 2, "no certificates in PEM can be read there"),
+        (("http://127.0.0.1:1", "--proxy", "proxy.example:3128"), 2, "Backend(proxy=…): give an address such as"),
         (("http://127.0.0.1:1", "--bearer"), 2, "--bearer: give --user"),
     ],
 )

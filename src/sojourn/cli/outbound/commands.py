@@ -35,6 +35,20 @@ def outbound() -> None:
 )
 @click.option("--reuse", type=click.Choice(["none", "exchange"]), default="exchange", help="What shares a session.")
 @click.option("--logout", metavar="PATH", help="What closes a session.", show_default="it is left to expire")
+@click.option(
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Certificates of whom to trust, in PEM.",
+    show_default="whom the system trusts",
+)
+@click.option(
+    "--proxy",
+    metavar="URL",
+    envvar="SOJOURN_OUTBOUND_PROXY",
+    help="By which all goes, as http://user:password@proxy.example:3128. Others see what is in a command: where there "
+    "is a password, say it in SOJOURN_OUTBOUND_PROXY.",
+    show_default="none",
+)
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=30.0, help="Seconds for each call.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 @click.password_option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import ssl
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,6 +40,8 @@ def trace(
     csrf: str | None,
     reuse: Any,
     logout: str | None,
+    ca: str | None,
+    proxy: str | None,
     timeout: float,
     as_json: bool,
 ) -> int:
@@ -53,6 +56,8 @@ def trace(
             auth=_auth(user, password, bearer=bearer),
             csrf=DIALECTS[csrf](urlsplit(url).path or "/") if csrf is not None else False,
             closing=None if logout is None else Logout(logout),
+            tls=_trusting(ca),
+            proxy=proxy,
             key=os.environb.get(b"SOJOURN_OUTBOUND_KEY"),
         )
         exchange = backend.exchange()
@@ -84,6 +89,13 @@ def _auth(user: str | None, password: str | None, *, bearer: bool) -> Auth | Non
             raise Mistake("--bearer: give --user, a name for whose token it is")
         return None
     return Bearer(password or "", identity=user) if bearer else Basic(user, password or "")
+
+
+def _trusting(ca: str | None) -> ssl.SSLContext | None:
+    try:
+        return None if ca is None else ssl.create_default_context(cafile=ca)
+    except OSError:
+        raise Mistake(f"--ca {ca}: no certificates in PEM can be read there") from None
 
 
 def _parsed(call: str) -> tuple[str, str]:
