@@ -11,6 +11,9 @@ from typing import Self
 Answer = Callable[[bytes], Iterable[bytes]]
 """Of the path that is asked for, or of what a tunnel is asked to, what is sent piece by piece."""
 
+END = b""
+"""A piece after which the connection is closed."""
+
 
 class Octets:
     """Serves on a free port of the loopback, each connection in a thread, as `with`."""
@@ -40,6 +43,8 @@ class Octets:
             try:
                 while head := connection.recv(1 << 16):
                     for piece in self._answer(head.split(b" ")[1]):
+                        if piece == END:
+                            return
                         connection.sendall(piece)
             except OSError:
                 return

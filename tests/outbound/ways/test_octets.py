@@ -11,9 +11,10 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 from tests.outbound.drivers.clients import Client
-from tests.outbound.ways.octets import Octets
+from tests.outbound.ways.octets import END, Octets
 
 from sojourn.outbound import Backend, Basic
+from sojourn.outbound.auth import ClientCredentials
 
 HINT = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
 CHECKED = b"HTTP/1.1 102 Processing\r\n\r\n"
@@ -99,13 +100,16 @@ async def shown(client: type[Client], backend: Backend, *calls: str) -> str:
     return ""
 
 
-@pytest.mark.parametrize("answer", [NO_HEADER, NO_HTTP], ids=["no header", "no HTTP"])
+BROKEN_OFF = b"HTTP/1.1 200 OK\r\nSet-Cookie: JSESSIONID=hidden\r\nContent-Le"
+
+
+@pytest.mark.parametrize("answer", [NO_HEADER, NO_HTTP, BROKEN_OFF], ids=["no header", "no HTTP", "broken off"])
 @pytest.mark.parametrize("call", ["GET rows", "POST orders"])  # the second asks for a token before it
 async def test_nothing_secret_is_shown_of_an_answer_that_is_none(
     client: type[Client], caplog: pytest.LogCaptureFixture, answer: bytes, call: str
 ) -> None:
     caplog.set_level(logging.INFO)
-    with Octets(lambda path: [FIRST if path == b"/" else answer]) as server:
+    with Octets(lambda path: [FIRST] if path == b"/" else [answer, END]) as server:
         backend = Backend(server.url, reuse="exchange", auth=("alice", "secret"), csrf=True)
         told = await shown(client, backend, call) + await shown(client, backend, "GET ", call)
     assert not [secret for secret in SECRETS if secret in told + caplog.text]
@@ -125,3 +129,12 @@ async def test_nothing_secret_is_shown_where_a_proxy_answers_what_is_none(
         backend = Backend(f"{scheme}://erp.test/", reuse="exchange", proxy=proxy, auth=("alice", "secret"), csrf=True)
         told = await shown(client, backend, "GET rows") + await shown(client, backend, "POST orders")
     assert not [secret for secret in SECRETS if secret in told + caplog.text]
+
+
+async def test_nothing_secret_is_shown_of_an_access_token_in_an_answer_that_is_none(client: type[Client]) -> None:
+    no_chunks = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{"access_token": "hidden"}\r\n'
+    with Octets(lambda _: [no_chunks, END]) as server:
+        auth = ClientCredentials(server.url + "token", "flow", "secret")
+        told = await shown(client, Backend(server.url, reuse="exchange", auth=auth), "GET rows")
+    assert told
+    assert "hidden" not in told

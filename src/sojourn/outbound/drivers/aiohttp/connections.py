@@ -38,20 +38,16 @@ class Connections:
 
     async def ask(self, request: Request, **how: Any) -> Response:
         """Send a request of a negotiation's own. `how`: as of `ClientSession.request`."""
-        how.setdefault("proxy", self._proxy)
+        how = {"proxy": self._proxy, "data": request.body or None, "allow_redirects": False, **how}
         reading = Reading()
-        async with self._session.request(
-            request.method,
-            request.url,
-            headers=request.headers,
-            data=request.body or None,
-            allow_redirects=False,
-            **how,
-        ) as response:
-            async for piece in response.content.iter_chunked(PIECE):
-                if not reading.take(piece):
-                    response.close()
-                    break
+        async with self._session.request(request.method, request.url, headers=request.headers, **how) as response:
+            try:
+                async for piece in response.content.iter_chunked(PIECE):
+                    if not reading.take(piece):
+                        response.close()
+                        break
+            except aiohttp.ClientPayloadError as error:
+                raise _showing_nothing(error) from None
             return answer_of(response, request.url, reading.body)
 
     async def through(
@@ -68,7 +64,7 @@ class Connections:
             ):
                 return await handler(request)
             return await _shown(request, handler, own)
-        except aiohttp.ClientResponseError as error:
+        except (aiohttp.ClientResponseError, aiohttp.ServerDisconnectedError) as error:
             raise _showing_nothing(error) from None
 
     async def aclose(self, *, connector: bool = True) -> None:
@@ -96,10 +92,17 @@ async def _shown(
         request.proxy_headers = before
 
 
-def _showing_nothing(error: aiohttp.ClientResponseError) -> aiohttp.ClientResponseError:
-    """Without what was sent, which holds what is secret, and what came, of which a line may be that of a cookie."""
-    error.request_info = error.request_info._replace(headers=CIMultiDictProxy(CIMultiDict()))
-    error.args = (error.request_info, error.history)
-    error.message = _QUOTED.split(error.message, 1)[0]
+def _showing_nothing(error: aiohttp.ClientError) -> aiohttp.ClientError:
+    """Without what was sent, which holds what is secret, and what came, which may be a cookie, or a token."""
     error.__context__ = None
+    if isinstance(error, aiohttp.ClientResponseError):
+        error.request_info = error.request_info._replace(headers=CIMultiDictProxy(CIMultiDict()))
+        error.args = (error.request_info, error.history)
+        error.message = _QUOTED.split(error.message, 1)[0]
+        return error
+    if isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str):
+        error.message = "Server disconnected"  # instead of the headers that came
+        error.args = (error.message,)
+    else:
+        error.args = (_QUOTED.split(str(error), 1)[0],)
     return error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import httpx2
@@ -27,20 +27,19 @@ class AsyncConnections:
 
     async def send(self, request: httpx2.Request) -> httpx2.Response:
         """Send it, whatever is answered."""
-        try:
+        with _quoting_nothing():
             return await self._transport.handle_async_request(request)
-        except httpx2.ProtocolError as error:
-            raise _quoting_nothing(error) from None
 
     async def ask(self, request: Request, extensions: Mapping[str, Any] = _NONE) -> Response:
         """Send a request of a negotiation's own. `extensions`: of the call that it is for."""
         response = await self.send(request_of(request, extensions))
         reading = Reading()
         try:
-            async with contextlib.aclosing(response.aiter_bytes()) as pieces:
-                async for piece in pieces:
-                    if not reading.take(piece):
-                        break
+            with _quoting_nothing():
+                async with contextlib.aclosing(response.aiter_bytes()) as pieces:
+                    async for piece in pieces:
+                        if not reading.take(piece):
+                            break
             return answer_of(response, request.url, reading.body)
         finally:
             await response.aclose()
@@ -59,16 +58,14 @@ class Connections:
 
     def send(self, request: httpx2.Request) -> httpx2.Response:
         """As of `AsyncConnections`."""
-        try:
+        with _quoting_nothing():
             return self._transport.handle_request(request)
-        except httpx2.ProtocolError as error:
-            raise _quoting_nothing(error) from None
 
     def ask(self, request: Request, extensions: Mapping[str, Any] = _NONE) -> Response:
         """As of `AsyncConnections`."""
         response = self.send(request_of(request, extensions))
         reading = Reading()
-        with contextlib.closing(response):
+        with contextlib.closing(response), _quoting_nothing():
             for piece in response.iter_bytes():
                 if not reading.take(piece):
                     break
@@ -88,8 +85,12 @@ def by(way: Way) -> dict[str, Any]:
     return own
 
 
-def _quoting_nothing(error: httpx2.ProtocolError) -> httpx2.ProtocolError:
-    """Without the line of an answer that is none of HTTP: it may be that of a cookie."""
-    error.args = (str(error).partition(":")[0],)
-    error.__context__ = None
-    return error
+@contextlib.contextmanager
+def _quoting_nothing() -> Generator[None, None, None]:
+    """Have errors show nothing of an answer that is none of HTTP: it may be a cookie, or a token."""
+    try:
+        yield
+    except httpx2.ProtocolError as error:
+        error.args = (str(error).partition(":")[0],)
+        error.__cause__ = error.__context__ = None
+        raise

@@ -57,9 +57,14 @@ class Connections:
         how = {"timeout": PATIENCE, **how, "stream": True}
         reading = Reading()
         with contextlib.closing(self.send(prepared, how, shown=None)) as response:
-            for piece in response.iter_content(PIECE):
-                if not reading.take(piece):
-                    break
+            try:
+                for piece in response.iter_content(PIECE):
+                    if not reading.take(piece):
+                        break
+            except requests.exceptions.ChunkedEncodingError as error:  # it quotes what came, which may be a token
+                error.args = ("the answer broke off, or its chunks are none",)
+                error.__context__ = None
+                raise error from None
             return answer_of(response, request.url, reading.body)
 
     def close(self) -> None:
