@@ -112,13 +112,18 @@ def test_the_way_is_said_with_the_call_and_the_password_of_the_proxy_is_not_show
         assert "CERTIFICATE_VERIFY_FAILED" in strange.stderr
 
 
-def test_an_answer_that_is_none_is_told_without_a_word_of_it(tmp_path: Path) -> None:
-    with Octets(
-        lambda _: [b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie : JSESSIONID=hidden\r\n\r\n"]
-    ) as server:
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"Content-Length: 0\r\nSet-Cookie : JSESSIONID=hidden\r\n\r\n", "illegal header line"),
+        (b"Transfer-Encoding: chunked\r\n\r\nhidden\r\n", "illegal chunk header"),
+    ],
+)
+def test_an_answer_that_is_none_is_told_without_a_word_of_it(answer: bytes, said: str, tmp_path: Path) -> None:
+    with Octets(lambda _: [b"HTTP/1.1 200 OK\r\n" + answer]) as server:
         ended = run("outbound", "trace", server.url, cwd=tmp_path)
     assert ended.returncode == 1
-    assert ended.stderr.count(f"GET failed: no answer from {server.url}: illegal header line\n") == 2
+    assert ended.stderr.count(f"GET failed: no answer from {server.url}: {said}\n") == 2
     assert "hidden" not in ended.stdout + ended.stderr
 
 

@@ -176,7 +176,9 @@ def _shown(cookies: Sequence[tuple[str, str]]) -> list[str]:
 
 def _said(error: Exception, origin: str) -> str:
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return said if isinstance(error, BackendError) else f"no answer from {origin}: {said}"
+    if isinstance(error, BackendError):
+        return said
+    return f"no answer from {origin}: {said.partition(': bytearray(')[0]}"  # what came is not for a terminal
 
 
 def _count(number: int, what: str) -> str:
