@@ -1,1 +1,1 @@
-"""Clients that calls go through: each client library is imported in one file, when it is asked for."""
+"""Clients that calls go through: each client library is imported in one room, when it is asked for."""
