@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -58,7 +59,7 @@ class BreakerStore(Around):
         self._monotonic = monotonic
         self._until: float | None = None  # when the next one may try; None while all may ask
         self._pause = 0.0  # the last one; 0 while the circuit is closed
-        self._trying = False
+        self._tried_until = -math.inf  # the one who tries is waited for until then, and given up: it may be no more
         self.breaks = 0
         """How often the store went away."""
         self.refused = 0
@@ -159,16 +160,17 @@ class BreakerStore(Around):
             raise lost(f"the store did not answer within {limit:g} seconds; see whether it hangs") from None
         finally:
             if trying:
-                self._trying = False
+                self._tried_until = -math.inf
 
     def _enter(self) -> bool:
         """Whether this is the one who tries. Raises `StoreUnavailable` for the others."""
         if self._until is None:
             return False
-        if self._trying or self._monotonic() < self._until:
+        now = self._monotonic()
+        if now < max(self._until, self._tried_until):
             self.refused += 1
             raise StoreUnavailable("the store was away a moment ago, and is asked again soon; see whether it runs")
-        self._trying = True
+        self._tried_until = now + self._limit
         return True
 
     async def _watched(self, answer: Awaitable[A], *, trying: bool) -> A:

@@ -298,3 +298,16 @@ def test_a_field_of_a_view_is_refused_at_its_place_too() -> None:
     with pytest.raises(NotStorable) as caught:
         codec.pack_field([samples.Item("a"), {"b": 1j}], f"{PATH}.items")
     assert caught.value.path == f"{PATH}.items[1]['b']"
+
+
+@dataclasses.dataclass
+class Unset:
+    """A field of it is set later, perhaps."""
+
+    number: int = dataclasses.field(init=False)
+
+
+@pytest.mark.parametrize("value", [Unset(), [Unset()], {"a": Unset()}, (Unset(),)])
+def test_an_object_that_lacks_a_field_is_refused_as_what_cannot_be_stored(value: object) -> None:
+    with pytest.raises(NotStorable):
+        codec.pack(value, "session['value']")

@@ -34,6 +34,22 @@ async def test_a_new_session_of_nobody_is_nobodys(make: Make) -> None:
     assert (await visitor.ask(owner, **user(None))).value is None
 
 
+async def test_a_request_of_whom_the_application_cannot_tell_is_over(make: Make) -> None:
+    asked: list[str] = []
+
+    def told(_: object) -> str:
+        if asked:
+            raise LookupError(asked[0])
+        return "alice"
+
+    visitor = Visitor(sessions := make(identity=told))
+    await visitor.ask(sets(n=1))
+    asked.append("nobody knows")
+    with pytest.raises(LookupError):
+        await visitor.ask(everything)
+    assert sessions.active == 0
+
+
 async def test_a_new_session_is_that_of_whose_request_it_is(make: Make) -> None:
     visitor = Visitor(sessions := make(identity="request"))
     await visitor.ask(sets(n=1), **user("alice"))

@@ -159,6 +159,8 @@ class Contents:
 
     def revert(self) -> None:
         """Drop what was not committed."""
+        outdated = [(name, value, _packed(name, value)) for name, value, _ in self._outdated]
+        self._outdated = tuple((name, value, packed) for name, value, packed in outdated if packed is not None)
         for name in [*self._live]:
             self._retire(name)
         self._assigned.clear()

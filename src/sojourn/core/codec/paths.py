@@ -24,7 +24,7 @@ def parts_of(value: object) -> Iterator[tuple[str, object]]:
     elif not isinstance(value, (type, enum.Enum)):
         kind: Any = type(value)
         try:
-            fields = fields_of(kind)
-        except TypeError:
+            parts = [(f".{name}", getattr(value, name)) for _, name in fields_of(kind)]
+        except Exception:  # noqa: BLE001 - it has none, or lacks one, or its own code fails: it is refused as a whole
             return
-        yield from ((f".{name}", getattr(value, name)) for _, name in fields)
+        yield from parts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -20,6 +21,8 @@ __all__ = ["Answer", "Devices"]
 
 MOST = 1000  # sessions on a page: the limit of a principal that `Limit` proposes
 LONGEST = 4096  # bytes of a form: it holds one ref
+
+_COUNT = re.compile(r"[0-9]{1,4}")  # of `MOST`
 
 _PHRASES = {200: "OK", 303: "See Other", 403: "Forbidden", 405: "Method Not Allowed", 413: "Content Too Large"}
 
@@ -78,7 +81,7 @@ class Devices:
             return _shown(403, sign_in_first(self._title))
         if method in ("GET", "HEAD"):
             ended = parse_qs(query).get("ended", [""])[0]
-            shown = page(self._title, await self.all(session), ended=int(ended) if ended.isdecimal() else None)
+            shown = page(self._title, await self.all(session), ended=int(ended) if _COUNT.fullmatch(ended) else None)
             return _shown(200, shown)
         if method != "POST":
             return _shown(405, "")

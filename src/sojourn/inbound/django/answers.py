@@ -92,6 +92,7 @@ class Answer:
             return None
         if error.status_hint == FAULT:
             raise error
+        self.visit.refused = True
         return refused(error, instead_of=response)
 
     def told(self, response: HttpResponseBase, headers: Headers) -> HttpResponseBase:

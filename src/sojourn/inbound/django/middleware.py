@@ -109,18 +109,18 @@ class SessionMiddleware(middleware.SessionMiddleware):
         return Answer(self._bridge, visit, store, request)
 
     def _start(self, answer: Answer, response: HttpResponseBase) -> HttpResponseBase:
-        if answer.passes(response):
-            return response
         try:
+            if answer.passes(response):
+                return response
             headers = self._bridge.start(answer.visit, headers_of(response), status=response.status_code)
         except SojournError as error:
             return answer.failed(error, response) or self._start(answer, response)
         return answer.told(response, headers)
 
     async def _astart(self, answer: Answer, response: HttpResponseBase) -> HttpResponseBase:
-        if answer.passes(response):
-            return response
         try:
+            if answer.passes(response):
+                return response
             headers = await answer.visit.start(headers_of(response), status=response.status_code)
         except SojournError as error:
             return answer.failed(error, response) or await self._astart(answer, response)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 from dataclasses import dataclass
 from datetime import datetime, time
 
@@ -63,6 +64,7 @@ class Sweeper:
         self._clock = clock
         self._counts = counts
         self._task: asyncio.Task[None] | None = None
+        self._process = 0  # that of the task
 
     async def sweep(self) -> int:
         """One round: announce and remove all that has expired. Returns how many sessions that were.
@@ -77,7 +79,9 @@ class Sweeper:
 
     def start(self) -> None:
         """Sweep in the background of the running event loop, unless another loop of this process does."""
-        if self._task is None or self._task.done() or self._task.get_loop().is_closed():
+        task = self._task
+        if task is None or task.done() or task.get_loop().is_closed() or self._process != os.getpid():
+            self._process = os.getpid()
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:

@@ -103,7 +103,7 @@ class Commits:
     async def finish(self) -> None:
         """Wait for what is being written, and write the times of use."""
         loop = asyncio.get_running_loop()
-        if writing := [task for task in self._writing if task.get_loop() is loop]:
+        if writing := [task for task in list(self._writing) if task.get_loop() is loop]:
             await asyncio.wait(writing)
         await self.touches.flush()
 

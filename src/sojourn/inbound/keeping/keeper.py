@@ -65,7 +65,7 @@ class Keeper:
     async def finish(self) -> None:
         """Wait for blocks that were cancelled while they ended."""
         loop = asyncio.get_running_loop()
-        if leaving := [task for task in self._leaving if task.get_loop() is loop]:
+        if leaving := [task for task in list(self._leaving) if task.get_loop() is loop]:
             await asyncio.wait(leaving)
 
     @asynccontextmanager
@@ -161,12 +161,14 @@ class _Block:
             failed = True
             raise
         finally:
-            if failed:  # without the right to the session, nothing of it may be stored later either
-                session.revert()
-            if not self.inner:
-                if session.right is self._lease:
-                    session.right = None
-                await self._lease.release()
+            try:
+                if failed:  # without the right to the session, nothing of it may be stored later either
+                    session.revert()
+            finally:
+                if not self.inner:
+                    if session.right is self._lease:
+                        session.right = None
+                    await self._lease.release()
 
 
 _within: ContextVar[tuple[_Block, ...]] = ContextVar("_within", default=())

@@ -11,7 +11,7 @@ from sojourn.core.lifetime import Clock, Lifetime
 from sojourn.core.outcome import Use, conclude
 from sojourn.core.record import Record
 from sojourn.core.session import Session
-from sojourn.errors import NotStorable, SessionEnded, StoreError
+from sojourn.errors import Contradiction, NotStorable, SessionEnded, StoreError
 from sojourn.inbound.lasting.sockets import Sockets
 from sojourn.store.base import Lists, Query, Recalls, Store, power
 
@@ -91,7 +91,7 @@ class Presence:
             return
         try:
             changed = bool(session.changes())
-        except NotStorable:
+        except (NotStorable, Contradiction):
             changed = True
         if changed:
             self._attending.dropped(session.record)

@@ -98,7 +98,7 @@ class Opening:
         if self._sweeper is not None:
             self._sweeper.start()
         session = await (self._found(request) if self._ways is None else self._found_by(self._ways, request))
-        if self._owners is None or self._owners.admit(session, request):
+        if self._owners is None or self._admits(session, request, self._owners):
             return session
         return await self._instead(session, request, self._owners)
 
@@ -185,10 +185,17 @@ class Opening:
         return self._takeover is not None and self._takeover.concerns(request.cookies)
 
     def _admitted(self, session: Session, request: Request, owners: Owners) -> Session | None:
-        if owners.admit(session, request):
+        if self._admits(session, request, owners):
             return session
         self.close_session(session)
         return None
+
+    def _admits(self, session: Session, request: Request, owners: Owners) -> bool:
+        try:
+            return owners.admit(session, request)
+        except BaseException:  # the application's own function raised: there is no visit that would close it
+            self.close_session(session)
+            raise
 
     def _skipped(self) -> Session:
         session = self._kind(None, self._clock())

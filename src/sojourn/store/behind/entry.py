@@ -9,7 +9,7 @@ from sojourn.core.codec import Packed
 from sojourn.core.merge import merge
 from sojourn.core.record import Record
 
-__all__ = ["Entry", "first_use", "only_data", "same_hands"]
+__all__ = ["Entry", "first_use", "only_data", "same_hands", "same_version"]
 
 
 class Entry:
@@ -55,7 +55,7 @@ class Entry:
         """
         base = self.base
         for written in (self.newest, self.sent):
-            if written is not None and _is(stored, written):
+            if written is not None and same_version(stored, written):
                 base = written  # the answer was lost, and it is what was sent
                 break
         if base.version == stored.version:
@@ -102,7 +102,8 @@ def first_use(record: Record, over: Record) -> bool:
     return record.accessed_at > record.renewed_at > record.created_at and over.accessed_at <= over.renewed_at
 
 
-def _is(stored: Record, written: Record) -> bool:
+def same_version(stored: Record, written: Record) -> bool:
+    """Whether both are one version: two nodes may have made another one each, of the same number."""
     return (stored.ref, stored.version, stored.node, stored.data) == (
         written.ref,
         written.version,

@@ -30,10 +30,14 @@ class Flusher:
         self._queue = queue
         self._saving = saving
         self._counts = counts
-        self._task: asyncio.Task[None] | None = None
-        self._early = asyncio.Event()
         self.draining = False
         """Whether nothing more is to be queued."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Nothing is under way: at first, and in a forked child, where what the parent has begun never ends."""
+        self._task: asyncio.Task[None] | None = None
+        self._early = asyncio.Event()
 
     def start(self) -> None:
         """See to it that what is queued is saved."""
@@ -52,8 +56,8 @@ class Flusher:
             batch, began = waiting[start : start + self._behind.max_items], time.monotonic()
             results = await asyncio.gather(*map(self._saving.save, batch), return_exceptions=True)
             for entry, result in zip(batch, results, strict=True):
-                if result is None and not entry.closed:
-                    self._queue.again(entry, began)
+                if not entry.closed:  # what could not be saved keeps nobody else waiting either
+                    self._queue.again(entry, began if result is None else entry.queued_at)
             failures = [result for result in results if result is not None]
             for failure in failures:
                 if not isinstance(failure, StoreError):
@@ -69,6 +73,9 @@ class Flusher:
                 await self._drain()
         except TimeoutError:
             self._lose()
+        except asyncio.CancelledError:  # by a process that ends, and waits no longer
+            self._lose()
+            raise
         finally:
             self.draining = False
             await self._stop()

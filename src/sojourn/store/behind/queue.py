@@ -16,7 +16,7 @@ class Queue:
 
     def __init__(self) -> None:
         """Nothing waits."""
-        self._entries: dict[Place, Entry] = {}  # by ref and application, in the order of `queued_at`
+        self._entries: dict[Place, Entry] = {}  # by ref and application, in the order in which they are tried
         self._keys: dict[Place, Entry] = {}
 
     def __len__(self) -> int:
@@ -28,7 +28,7 @@ class Queue:
     @property
     def oldest(self) -> Entry | None:
         """The one that waits longest."""
-        return next(iter(self._entries.values()), None)
+        return min(self._entries.values(), key=lambda entry: entry.queued_at, default=None)
 
     def at(self, key: str, app: str) -> Entry | None:
         """The entry of the session at `key`."""
@@ -54,7 +54,7 @@ class Queue:
         self._keys[newest.key, newest.app] = entry
 
     def again(self, entry: Entry, queued_at: float) -> None:
-        """Put it behind the others: it was saved, and has changed since."""
+        """Put it behind the others: it was saved and has changed since, or could not be saved."""
         entry.queued_at = queued_at
         self._entries[entry.place] = self._entries.pop(entry.place)
 

@@ -12,7 +12,7 @@ import msgspec
 from sojourn.core.record import Record
 from sojourn.errors import Conflict, Gone, LimitReached, OutcomeUnknown, Overtaken, StoreUnavailable
 from sojourn.store.base import Store
-from sojourn.store.behind.entry import Entry, same_hands
+from sojourn.store.behind.entry import Entry, same_hands, same_version
 from sojourn.store.behind.known import Known, Place
 from sojourn.store.behind.queue import Queue
 from sojourn.store.behind.turns import Turns
@@ -53,6 +53,10 @@ class Saving:
         self._known = known
         self._counts = counts
         self._dropped = dropped
+        self.begin()
+
+    def begin(self) -> None:
+        """Nothing is under way: at first, and in a forked child, where what the parent has begun never ends."""
         self._turns = Turns()
         self._passing: set[Place] = set()
         self._endings: set[asyncio.Future[None]] = set()
@@ -274,5 +278,5 @@ def entry_is(entry: Entry, over: Record) -> None:
     newest = entry.newest
     if not same_hands(newest, over):
         raise Gone
-    if (newest.key, newest.version) != (over.key, over.version):
+    if newest.key != over.key or not same_version(newest, over):
         raise Conflict(newest)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, TypeVar
+from weakref import WeakSet
 
 from sojourn.core.events import Reason
 from sojourn.core.lifetime import Clock
@@ -67,6 +69,7 @@ class BehindStore(Around):
         self._saving = Saving(inner, self._queue, self._known, self.counts, dropped)
         self._flusher = Flusher(self.behind, self._queue, self._saving, self.counts)
         self._held: dict[Place, set[str]] = {}  # who here has a session alone, or did not give it back yet
+        _stores.add(self)
 
     @property
     def depth(self) -> int:
@@ -322,3 +325,21 @@ class BehindStore(Around):
         holders.discard(holder)
         if not holders:
             self._held.pop(place, None)
+
+    def _begin(self) -> None:
+        self._saving.begin()
+        self._flusher.begin()
+        self._held.clear()
+
+
+_stores: WeakSet[BehindStore] = WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    """In a forked child: what is queued came along, what was under way did not."""
+    for store in list(_stores):
+        store._begin()  # noqa: SLF001 - what the class does for all of them
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
