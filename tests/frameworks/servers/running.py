@@ -47,7 +47,9 @@ def gunicorn(port: int, *options: str) -> list[str]:
 
 def granian(port: int, *options: str) -> list[str]:
     """The command line of granian."""
-    return [*_module("granian"), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), *options, SITE]
+    at = ["--host", "127.0.0.1", "--port", str(port)]
+    ending = ["--workers-kill-timeout", "15"]  # seconds: one of some fifty workers never ends, when all of it is done
+    return [*_module("granian"), "--interface", "wsgi", *at, *ending, *options, SITE]
 
 
 @contextlib.contextmanager
