@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.inbound.bridge.programs import IN_A_CHILD, ran
 
-ROOT = Path(__file__).parents[3]
-PATHS = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
-
-BEGIN = """
+BEGIN = (
+    IN_A_CHILD
+    + """
 import asyncio, os, sys, time
 from sojourn import Behind, Lifetime, Sessions, Sweep
 from sojourn.inbound.bridge import Bridge, wait
@@ -31,20 +28,8 @@ def until(is_so, seconds=3.0):
     while not is_so():
         assert time.monotonic() - begun < seconds, "it never came to be"
         time.sleep(0.02)
-
-def in_a_child(act):
-    pid = os.fork()
-    if pid:
-        assert os.waitpid(pid, 0)[1] == 0, "the child failed"
-        return
-    try:
-        act()
-    except BaseException:
-        import traceback
-        traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
 """
+)
 
 
 @pytest.fixture
@@ -52,13 +37,9 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/sessions.db"
 
 
-def run(program: str, url: str) -> str:
-    told = subprocess.run(
-        [sys.executable, "-c", program, url],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60, env={**os.environ, "PYTHONPATH": PATHS},
-    )  # fmt: skip
+def run(program: str, url: str) -> None:
+    told = ran(program, url)
     assert told.returncode == 0, told.stderr
-    return told.stdout
 
 
 def test_what_a_child_changes_behind_the_response_is_saved_in_time_though_the_parent_had_something_queued(

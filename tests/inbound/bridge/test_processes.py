@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.inbound.bridge.programs import IN_A_CHILD, ran
 
-BEGIN = """
+BEGIN = (
+    IN_A_CHILD
+    + """
 import asyncio, multiprocessing, os, signal, sys, threading
 from sojourn import Behind, Sessions
 from sojourn.inbound.bridge import Bridge, wait
@@ -35,20 +36,8 @@ def stored():
         return wait(read())
     finally:
         wait(other.close())
-
-def in_a_child(act):
-    pid = os.fork()
-    if pid:
-        assert os.waitpid(pid, 0)[1] == 0, "the child failed"
-        return
-    try:
-        act()
-    except BaseException:
-        import traceback
-        traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
 """
+)
 
 READ = BEGIN + "\nprint(stored())"
 
@@ -59,10 +48,7 @@ def url(tmp_path: Path) -> str:
 
 
 def run(program: str, url: str) -> str:
-    told = subprocess.run(
-        [sys.executable, "-c", program, url],
-        cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    told = ran(program, url)
     assert (told.returncode, told.stderr) == (0, "")
     return told.stdout
 
