@@ -73,11 +73,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             if not fits:
                 raise SettingError(f"Backend({advice}")
 
-    @property
-    def limited(self) -> bool:
-        """Whether calls may have to wait for their turn."""
-        return self.sequential or self.gate is not None or self.pace is not None
-
     def own(self, url: str) -> bool:
         """Whether it is of the back end itself."""
         return url.startswith(self.origin) or f"{origin(url)}/" == self.origin  # it may name the usual port

@@ -34,6 +34,7 @@ from sojourn.outbound.rules import Rules
 __all__ = ["close", "converse", "forget", "once", "vacate"]
 
 RENEWALS = 2  # of one call: the second is for a session that was lost while this call waited to go on with it
+LEFT = tuple(reversed(range(RENEWALS + 1)))
 DENIALS = 2  # sign-ins in a row that are taken for denials of their calls; after many more, users are locked out
 
 
@@ -188,7 +189,7 @@ def _elsewhere(call: Call, place: Place, rules: Rules) -> Steps:
 def _renewing(call: Call, place: Place, rules: Rules, *, last: bool) -> Steps:
     gone: BackendSession | None = None
     requests = 0
-    for left in reversed(range(RENEWALS + 1)):
+    for left in LEFT:
         attempt, entered = _at_once(place, rules) or (yield from _admitted(place, rules, seeks=left > 0))
         try:
             attempt.requests = requests
@@ -212,7 +213,9 @@ def _renewing(call: Call, place: Place, rules: Rules, *, last: bool) -> Steps:
 def _at_once(place: Place, rules: Rules) -> tuple[Attempt, Sequence[Gate]] | None:
     """As `_admitted`, where a session is held and nothing is to be waited for."""
     session = place.value
-    if session is None or rules.limited or _stale(session, rules) or place.ended or place.broken:
+    if session is None or place.ended or place.broken or _stale(session, rules):
+        return None
+    if rules.sequential or rules.gate is not None or rules.pace is not None:
         return None
     return Attempt(place, rules, session), ()
 

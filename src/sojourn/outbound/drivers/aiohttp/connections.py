@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -15,7 +16,10 @@ from sojourn.outbound.drivers.way import Proxy, Way
 from sojourn.outbound.driving import PATIENCE
 from sojourn.outbound.messages import Request, Response
 
-__all__ = ["Connections"]
+__all__ = ["TELLING", "Connections", "showing_nothing"]
+
+TELLING = (aiohttp.ClientResponseError, aiohttp.ServerDisconnectedError)
+"""Errors that hold what was sent, or what came."""
 
 _AUTHORIZATION = "Proxy-Authorization"
 _QUOTED = re.compile(r":| b?['\"]")  # where it begins, in what aiohttp says
@@ -47,25 +51,26 @@ class Connections:
                         response.close()
                         break
             except aiohttp.ClientPayloadError as error:
-                raise _showing_nothing(error) from None
+                raise showing_nothing(error) from None
             return answer_of(response, request.url, reading.body)
 
     async def through(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         """Send it, and show the proxy who asks: in nothing that an application, a log or an error shows."""
-        own = self._way.proxy
         try:
-            if (
-                own is None
-                or not own.authorization
-                or request.proxy != self._proxy
-                or _AUTHORIZATION in request.headers
-            ):
-                return await handler(request)
-            return await _shown(request, handler, own)
-        except (aiohttp.ClientResponseError, aiohttp.ServerDisconnectedError) as error:
-            raise _showing_nothing(error) from None
+            return await self.handler(request, handler)(request)
+        except TELLING as error:
+            raise showing_nothing(error) from None
+
+    def handler(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientHandlerType:
+        """What sends it: `handler`, unless a proxy that is not the application's own is to be shown who asks."""
+        own = self._way.proxy
+        if own is None or not own.authorization:
+            return handler
+        if request.proxy != self._proxy or _AUTHORIZATION in request.headers:
+            return handler
+        return partial(_shown, handler, own)
 
     async def aclose(self, *, connector: bool = True) -> None:
         """Close them. `connector`: also where that is the application's."""
@@ -75,7 +80,7 @@ class Connections:
 
 
 async def _shown(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType, proxy: Proxy
+    handler: aiohttp.ClientHandlerType, proxy: Proxy, request: aiohttp.ClientRequest
 ) -> aiohttp.ClientResponse:
     """Show who asks, to a proxy that is not the application's own."""
     if not request.is_ssl():
@@ -92,7 +97,7 @@ async def _shown(
         request.proxy_headers = before
 
 
-def _showing_nothing(error: aiohttp.ClientError) -> aiohttp.ClientError:
+def showing_nothing(error: aiohttp.ClientError) -> aiohttp.ClientError:
     """Without what was sent, which holds what is secret, and what came, which may be a cookie, or a token."""
     error.__context__ = None
     if isinstance(error, aiohttp.ClientResponseError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from sojourn.outbound.drivers.aiohttp.begun import begin, content_of
-from sojourn.outbound.drivers.aiohttp.connections import Connections
+from sojourn.outbound.drivers.aiohttp.connections import TELLING, Connections, showing_nothing
 from sojourn.outbound.drivers.aiohttp.messages import answer_of, call_of, sendable, without_cookies
 from sojourn.outbound.driving import drive_async
 from sojourn.outbound.messages import Request, Response, Send
@@ -98,6 +98,15 @@ class _Connector(aiohttp.BaseConnector):
                 await self._line.aclose(connector=self._owner)
 
 
+async def _read(response: aiohttp.ClientResponse, *, whole: bool) -> bytes:
+    """Its body, or the beginning of it; the application gets it for all that."""
+    if not whole:
+        return await begin(response)
+    body = await response.read()
+    response.content = content_of(body)
+    return body
+
+
 class _Asking:
     """Asks by connections, in the way of one session."""
 
@@ -114,7 +123,7 @@ class _Asking:
 class _Hands:
     """At work on one call."""
 
-    __slots__ = ("_handler", "_line", "_request", "_url", "response")
+    __slots__ = ("_handler", "_line", "_request", "_sent", "_url", "response")
 
     response: aiohttp.ClientResponse
     """To what was sent last: there is one from the first `Send` on, and no negotiation ends without one."""
@@ -125,6 +134,7 @@ class _Hands:
         self._line = line
         self._request = request
         self._handler = handler
+        self._sent = False
         self._url = url
 
     async def send(self, step: Send) -> Response:
@@ -137,18 +147,18 @@ class _Hands:
             if value is not None:
                 headers[name] = sendable(value)
         try:
-            response = self.response = await self._line.through(self._request, self._handler)
+            response = self.response = await self._line.handler(self._request, self._handler)(self._request)
+        except TELLING as error:
+            raise showing_nothing(error) from None
         finally:  # the application sees these headers by what it gets, and they are secret
             for name in step.headers:
                 headers.pop(name, None)
             for name, value in own:
                 headers.add(name, value)
+        self._sent = True
         answer = answer_of(response, self._url)
-        if step.whole:
-            answer.body = await response.read()
-            response.content = content_of(answer.body)
-        elif step.reads is not None and step.reads(answer):
-            answer.body = await begin(response)
+        if step.whole or (step.reads is not None and step.reads(answer)):
+            answer.body = await _read(response, whole=step.whole)
         return answer
 
     async def ask(self, request: Request) -> Response:
@@ -163,5 +173,5 @@ class _Hands:
         )
 
     def discard(self) -> None:
-        if hasattr(self, "response"):
+        if self._sent:
             self.response.release()
