@@ -76,7 +76,7 @@ def child():
         now[0] += 50
         with asked.request() as session:
             assert session.get("n") == 1, "an active visitor was signed out"
-        time.sleep(0.8)
+        until(lambda: stored()[0].accessed_at >= now[0])
 in_a_child(child)
 """
     run(BEGIN + program, url)
@@ -158,7 +158,7 @@ class Away(Around):
             raise StoreUnavailable("it is away")
         if self.mode == "hangs":
             self.reached.set()
-            await asyncio.sleep(4)
+            await asyncio.Event().wait()
         return await super().load(key, app)
 away = Away(MemoryStore())
 store = BreakerStore(away)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin
 
 import httpx2
@@ -16,27 +17,33 @@ if TYPE_CHECKING:
 
 __all__ = ["async_client", "client"]
 
+C = TypeVar("C")
+
 _OF_CONNECTIONS = ("verify", "cert", "http1", "http2", "limits", "proxy")
 
 
 def async_client(exchange: Exchange, **options: Any) -> httpx2.AsyncClient:
     """A client of `exchange`. `options`: as of `httpx2.AsyncClient`; a `transport` is what it sends by."""
-    own, below = _taken(options), options.pop("transport", None)
-    if own and below is None:
-        below = httpx2.AsyncHTTPTransport(**by(exchange.backend.way) | own)
-    transport = AsyncTransport(exchange, below)
-    made = _AsyncClient(transport=transport, base_url=exchange.backend.rules.url, **options)
-    exchange.open()
-    return made
+    return _made(exchange, _AsyncClient, AsyncTransport, httpx2.AsyncHTTPTransport, options)
 
 
 def client(exchange: Exchange, **options: Any) -> httpx2.Client:
     """As `async_client`, for threads."""
-    own, below = _taken(options), options.pop("transport", None)
-    if own and below is None:
-        below = httpx2.HTTPTransport(**by(exchange.backend.way) | own)
-    transport = Transport(exchange, below)
-    made = _Client(transport=transport, base_url=exchange.backend.rules.url, **options)
+    return _made(exchange, _Client, Transport, httpx2.HTTPTransport, options)
+
+
+def _made(
+    exchange: Exchange,
+    kind: Callable[..., C],
+    through: Callable[[Exchange, Any], object],
+    below: Callable[..., object],
+    options: dict[str, Any],
+) -> C:
+    """A client of that kind, which sends `through` the exchange by what is `below`, or by its own `transport`."""
+    own, given = _taken(options), options.pop("transport", None)
+    if own and given is None:
+        given = below(**by(exchange.backend.way) | own)
+    made = kind(transport=through(exchange, given), base_url=exchange.backend.rules.url, **options)
     exchange.open()
     return made
 
